@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include "alloc.h"
+#include "exit_guard.h"
 #include "log.h"
 
 #include <event2/event.h>
@@ -22,6 +23,8 @@ struct service {
     void *arg;
     enum service_state state;
     int drain_ms;
+    int exit_ms;
+    struct exit_guard *exit_guard; /* NULL: nothing is to end yet */
     struct event *terminated;
     struct event *interrupted;
     struct event *drain_deadline;
@@ -101,6 +104,7 @@ static void begin_to_stop(struct service *service)
 {
     struct timeval deadline = {service->drain_ms / 1000, service->drain_ms % 1000 * 1000L};
     service->state = SERVICE_STOPPING;
+    service->exit_guard = exit_guard_new(service->drain_ms + service->exit_ms, EXIT_FAILURE);
     event_add(service->drain_deadline, &deadline);
     service->on_stop(service->arg);
 }
@@ -145,6 +149,7 @@ struct service *service_new(struct event_base *base, void (*on_stop)(void *arg),
     service->on_stop = on_stop;
     service->arg = arg;
     service->drain_ms = SERVICE_DRAIN_MS;
+    service->exit_ms = SERVICE_EXIT_MS;
     event_set_log_callback(on_libevent_log);
     ignore_sigpipe();
     raise_file_limit();
@@ -162,6 +167,15 @@ static bool has_ended(const struct service *service)
     return service->state == SERVICE_STOPPED || service->state == SERVICE_FAILED;
 }
 
+static void guard_the_end(struct service *service, int status)
+{
+    if (service->exit_guard) {
+        exit_guard_set(service->exit_guard, service->exit_ms, status);
+    } else {
+        service->exit_guard = exit_guard_new(service->exit_ms, status);
+    }
+}
+
 /* A loop broken before it began forgets that it was: the state says so. */
 int service_run(struct service *service)
 {
@@ -169,7 +183,9 @@ int service_run(struct service *service)
         log_error("the event loop failed", "state=%d", (int)service->state);
         service->state = SERVICE_FAILED;
     }
-    return service->state == SERVICE_STOPPED ? 0 : 1;
+    int status = service->state == SERVICE_STOPPED ? EXIT_SUCCESS : EXIT_FAILURE;
+    guard_the_end(service, status);
+    return status;
 }
 
 void service_stopped(struct service *service)
@@ -182,9 +198,10 @@ void service_fail(struct service *service)
     end_loop(service, SERVICE_FAILED);
 }
 
-void service_set_drain_ms(struct service *service, int drain_ms)
+void service_set_deadlines(struct service *service, int drain_ms, int exit_ms)
 {
     service->drain_ms = drain_ms;
+    service->exit_ms = exit_ms;
 }
 
 bool service_is_stopping(const struct service *service)
@@ -202,5 +219,6 @@ void service_free(struct service **service)
     event_free(gone->terminated);
     event_free(gone->interrupted);
     event_free(gone->drain_deadline);
+    exit_guard_free(&gone->exit_guard);
     free(gone);
 }

@@ -4,11 +4,14 @@
 #include "macros.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct fixture {
@@ -144,11 +147,80 @@ Test(service, ends_a_drain_that_takes_too_long)
 {
     struct fixture fixture;
     start(&fixture, NULL);
-    service_set_drain_ms(fixture.service, 20);
+    service_set_deadlines(fixture.service, 20, SERVICE_EXIT_MS);
     raise(SIGTERM);
     cr_expect(service_run(fixture.service) == 1);
     cr_expect(fixture.stops == 1);
     stop(&fixture);
+}
+
+static void stand_still(struct fixture *fixture)
+{
+    (void)fixture;
+    for (;;) {
+        pause();
+    }
+}
+
+struct end_row {
+    const char *name;
+    void (*react)(struct fixture *fixture);
+    int status;
+};
+
+static const struct end_row end_rows[] = {
+    {"stands still within the loop", stand_still, 1},
+    {"drained, then stands still", finish_at_once, 0},
+    {"failed, then stands still", fail, 1},
+};
+
+Test(service, ends_a_process_that_stands_still)
+{
+    for (size_t i = 0; i < ARRAY_LEN(end_rows); i++) {
+        const struct end_row *row = &end_rows[i];
+        pid_t child = fork();
+        cr_assert(child >= 0);
+        if (child == 0) {
+            struct fixture fixture;
+            start(&fixture, row->react);
+            service_set_deadlines(fixture.service, 20, 20);
+            raise(SIGTERM);
+            (void)service_run(fixture.service);
+            stand_still(&fixture);
+        }
+        int status = -1;
+        cr_assert(waitpid(child, &status, 0) == child);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == row->status, "%s: %#x", row->name,
+                  (unsigned)status);
+    }
+}
+
+static int count_threads(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    cr_assert(tasks);
+    while (readdir(tasks)) {
+        count++;
+    }
+    closedir(tasks);
+    return count;
+}
+
+Test(service, guards_its_end_no_longer_once_it_has_been_freed)
+{
+    int before = count_threads();
+    struct fixture fixture;
+    start(&fixture, finish_at_once);
+    raise(SIGTERM);
+    cr_expect(service_run(fixture.service) == 0);
+    cr_expect(count_threads() == before + 1, "guarded");
+    stop(&fixture);
+    /* A thread that has been joined stands there for a moment more; the suite's timeout ends this.
+     */
+    while (count_threads() != before) {
+        sched_yield();
+    }
 }
 
 /* Something that libevent complains of. */
