@@ -1,6 +1,7 @@
 #include "consumer.h"
 
 #include "alloc.h"
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
@@ -16,6 +17,10 @@
 /* Offsets are told to Kafka once a second, and never while it has not answered: the coordinator
  * takes one request at a time, and heartbeats queue behind them. */
 #define REPORT_EVERY_TICKS 10
+/* See keep_fetching(). */
+#define NUDGE_EVERY_MESSAGES 256
+#define NUDGE_EVERY_US 50000
+#define NUDGE_QUEUE_MIN 1000
 
 struct consumer {
     rd_kafka_t *rk;
@@ -28,6 +33,9 @@ struct consumer {
     bool is_paused;
     bool is_closing;
     bool is_connected; /* at least one broker is up, as of the last statistics */
+    rd_kafka_topic_partition_list_t *started;   /* the partitions that are read */
+    unsigned polled;                            /* messages */
+    int64_t nudged_us;                          /* when the fetchers were last woken */
     rd_kafka_topic_partition_list_t *to_report; /* offsets that Kafka has not been told yet */
     bool is_reporting;                          /* an offset commit is under way */
     int ticks;                                  /* of the timer */
@@ -56,11 +64,16 @@ static const struct kafka_property properties[] = {
      * Together they bound the memory, since a message costs librdkafka some 400 bytes besides. */
     {"queued.min.messages", "100000"},
     {"queued.max.messages.kbytes", "24576"},
-    /* One answer comes on top of them, and compressed it is several times as long once unpacked. */
-    {"fetch.message.max.bytes", "131072"},
-    {"fetch.max.bytes", "1048576"},
+    /* One answer comes on top of them, and compressed it is several times as long once unpacked. A
+     * partition whose next record batch is longer than the first of these gets nothing in an answer
+     * unless it is asked for first: librdkafka's producers make batches of 1 MB before compression.
+     */
+    {"fetch.message.max.bytes", "262144"},
+    {"fetch.max.bytes", "4194304"},
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
+    /* A request that is not answered holds up all behind it on its connection, heartbeats too. */
+    {"socket.timeout.ms", "15000"},
     {"reconnect.backoff.ms", "100"},
     {"reconnect.backoff.max.ms", "2000"},
     {"statistics.interval.ms", "1000"}, /* broker states and watermarks, for readiness and lag */
@@ -174,6 +187,25 @@ static void log_incremental(const char *what, rd_kafka_error_t *failure)
     rd_kafka_error_destroy(failure);
 }
 
+static void note_started(struct consumer *consumer,
+                         const rd_kafka_topic_partition_list_t *partitions)
+{
+    for (int i = 0; i < partitions->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &partitions->elems[i];
+        rd_kafka_topic_partition_list_del(consumer->started, place->topic, place->partition);
+        rd_kafka_topic_partition_list_add(consumer->started, place->topic, place->partition);
+    }
+}
+
+static void note_stopped(struct consumer *consumer,
+                         const rd_kafka_topic_partition_list_t *partitions)
+{
+    for (int i = 0; i < partitions->cnt; i++) {
+        const rd_kafka_topic_partition_t *place = &partitions->elems[i];
+        rd_kafka_topic_partition_list_del(consumer->started, place->topic, place->partition);
+    }
+}
+
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
                          rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
@@ -183,6 +215,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         consumer->observer.on_assigned(partitions, consumer->arg);
         return;
     }
+    note_stopped(consumer, partitions);
     consumer->observer.on_revoked(partitions, consumer->arg);
     /* librdkafka keeps the application's pause over a revocation: were they to come back, nobody
      * would resume them. */
@@ -224,12 +257,43 @@ static void handle_error(struct consumer *consumer, const rd_kafka_message_t *me
     }
 }
 
+/* Makes each broker's thread look again at what it could fetch, by asking for the ends of the
+ * partitions. With no time to wait this only sends the requests; librdkafka throws the answers
+ * away. */
+static void wake_fetchers(struct consumer *consumer)
+{
+    for (int i = 0; i < consumer->started->cnt; i++)
+        consumer->started->elems[i].offset = RD_KAFKA_OFFSET_END;
+    (void)rd_kafka_offsets_for_times(consumer->rk, consumer->started, 0);
+}
+
+/*
+ * A fetcher whose queue is full sleeps up to a second, however fast the queue empties meanwhile,
+ * unless something else is to be done with its broker (fetch.queue.backoff.ms came with librdkafka
+ * 2.2). In a catch-up that is longer than the queue lasts.
+ */
+static void keep_fetching(struct consumer *consumer)
+{
+    if (++consumer->polled % NUDGE_EVERY_MESSAGES != 0 || consumer->started->cnt == 0)
+        return;
+    int64_t now_us = clock_monotonic_us();
+    if (now_us - consumer->nudged_us < NUDGE_EVERY_US ||
+        rd_kafka_queue_length(consumer->queue) < NUDGE_QUEUE_MIN)
+        return;
+    consumer->nudged_us = now_us;
+    wake_fetchers(consumer);
+}
+
 rd_kafka_message_t *consumer_poll(struct consumer *consumer)
 {
     for (;;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, 0);
-        if (!message || !message->err)
+        if (!message)
+            return NULL;
+        if (!message->err) {
+            keep_fetching(consumer);
             return message;
+        }
         handle_error(consumer, message);
         rd_kafka_message_destroy(message);
     }
@@ -333,6 +397,7 @@ void consumer_resume(struct consumer *consumer)
 void consumer_start_partitions(struct consumer *consumer,
                                const rd_kafka_topic_partition_list_t *partitions)
 {
+    note_started(consumer, partitions);
     if (is_cooperative(consumer->rk))
         log_incremental("assign failed", rd_kafka_incremental_assign(consumer->rk, partitions));
     else
@@ -475,6 +540,7 @@ struct consumer *consumer_new(struct event_base *base, const struct consumer_con
 {
     struct consumer *consumer = alloc_zeroed(1, sizeof *consumer);
     consumer->observer = *observer;
+    consumer->started = rd_kafka_topic_partition_list_new(16);
     consumer->to_report = rd_kafka_topic_partition_list_new(16);
     consumer->arg = arg;
     consumer->wake[0] = consumer->wake[1] = -1;
@@ -511,6 +577,7 @@ void consumer_free(struct consumer **consumer)
     if (!self)
         return;
     *consumer = NULL;
+    rd_kafka_topic_partition_list_destroy(self->started);
     rd_kafka_topic_partition_list_destroy(self->to_report);
     if (self->queue) {
         rd_kafka_queue_io_event_enable(self->queue, -1, NULL, 0);

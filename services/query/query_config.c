@@ -1,6 +1,7 @@
 #include "query_config.h"
 
 #include "cors.h"
+#include "ranking.h"
 
 static const struct option query_options[] = {
     OPTIONS_LOG(struct query_config, log),
@@ -97,7 +98,7 @@ static const struct option query_options[] = {
      .offset = offsetof(struct query_config, query_selection_bytes),
      .default_text = "512MiB",
      .min = 0,
-     .max = INT64_C(1) << 40,
+     .max = RANKING_BYTES_MAX,
      .value_name = "BYTES",
      .help = "memory for the order of calls under filters, searches and sorts that were asked for; "
              "0: none is kept"},

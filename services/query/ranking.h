@@ -25,6 +25,8 @@
 
 /* Longer keys are refused: what sorts by long texts would hold all of them. */
 #define RANKING_KEY_MAX_BYTES 1024
+/* A ranking names its entries by 32 bits, in units of four bytes. */
+#define RANKING_BYTES_MAX (INT64_C(1) << 34)
 
 struct ranking;
 

@@ -160,6 +160,11 @@ def pair_of_brokers():
     return PairOfBrokers()
 
 
+def has_given_up(ingest):
+    """Whether it has ended because its Kafka client did."""
+    return ingest.process.poll() == 1 and KNOWN_END in ingest.log_tail()
+
+
 # --- a run -------------------------------------------------------------------------------------------------
 
 class Run:
@@ -351,6 +356,8 @@ class Run:
     def start_threads(self):
         if self.options.get("samples", True):
             self._spawn(self._sample)
+        if self.options.get("is_static", True):
+            self._spawn(self._supervise)
         if self.options.get("sigterm", True) and self.rng.random() < 0.5:
             self._spawn(self._terminate_one, self.rng.uniform(0.2, 3.0), self.rng.random())
 
@@ -372,6 +379,15 @@ class Run:
                 self.samples.append(snapshot)
             elif rng.random() < MOST_SAMPLES / taken:
                 self.samples[rng.randrange(MOST_SAMPLES)] = snapshot
+
+    def _supervise(self):
+        """Starts processes again whose Kafka client has given up."""
+        while not self.has_ended.wait(0.2):
+            with self.process_lock:
+                for ingest in self.ingests:
+                    if ingest not in self.busy and has_given_up(ingest):
+                        self.bite("ended by librdkafka")
+                        ingest.start()
 
     def _terminate_one(self, delay, draw):
         if self.has_ended.wait(delay):
@@ -407,7 +423,7 @@ class Run:
 
     def explain_end(self, ingest):
         """A process has ended by itself: only where the Kafka client gave up, for its supervisor to start it again."""
-        if ingest.process.returncode == 1 and KNOWN_END in ingest.log_tail():
+        if has_given_up(ingest):
             self.bite("ended by librdkafka")
         else:
             self.problems.append(f"a process ended by itself with {ingest.process.returncode}:\n{ingest.log_tail()}")
