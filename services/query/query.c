@@ -3,6 +3,7 @@
 #include "admin.h"
 #include "alloc.h"
 #include "api_documents.h"
+#include "bell.h"
 #include "log.h"
 #include "metrics.h"
 #include "rate_limiter.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct query {
@@ -32,8 +32,7 @@ struct query {
     struct worker **workers;
     size_t worker_count;
     size_t stopped_count;
-    int stopped_fd;
-    struct event *on_stopped;
+    struct bell stopped; /* by a worker whose loop has ended */
 };
 
 /* --- readiness ------------------------------------------------------------------------------ */
@@ -63,14 +62,9 @@ static void on_stop(void *arg)
     log_info("draining", "workers=%zu", query->worker_count);
 }
 
-static void on_worker_stopped(evutil_socket_t fd, short what, void *arg)
+static void on_worker_stopped(uint64_t count, void *arg)
 {
-    (void)what;
     struct query *query = arg;
-    uint64_t count = 0;
-    if (read(fd, &count, sizeof(count)) != sizeof(count)) {
-        return;
-    }
     query->stopped_count += count;
     if (query->stopped_count == query->worker_count) {
         service_stopped(query->service);
@@ -112,7 +106,7 @@ static bool add_worker(struct query *query, const char *listen, struct error *er
         .metrics = query->metrics,
         .exchange = query->selector ? selector_exchange(query->selector) : NULL,
         .limiter = query->limiter,
-        .stopped_fd = query->stopped_fd,
+        .stopped = &query->stopped,
     };
     struct worker *worker = worker_new(&config, err);
     if (!worker) {
@@ -186,10 +180,7 @@ struct query *query_new(const struct query_config *config, struct error *err)
     query->limiter = rate_limiter_new(config->http_rate_limit, config->http_rate_window_s);
     query->selector = make_selector(query);
     query->service = service_new(query->base, on_stop, query);
-    query->stopped_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    query->on_stopped =
-        event_new(query->base, query->stopped_fd, EV_READ | EV_PERSIST, on_worker_stopped, query);
-    event_add(query->on_stopped, NULL);
+    bell_init(&query->stopped, query->base, on_worker_stopped, query);
     if (!bind_all(query, err)) {
         query_free(&query);
         return NULL;
@@ -222,8 +213,7 @@ void query_free(struct query **query)
     free(gone->workers);
     selector_free(&gone->selector);
     admin_free(&gone->admin);
-    event_free(gone->on_stopped);
-    close(gone->stopped_fd);
+    bell_done(&gone->stopped);
     service_free(&gone->service);
     rate_limiter_free(&gone->limiter);
     api_documents_done(&gone->documents);

@@ -1,21 +1,13 @@
 #include "selection_exchange.h"
 
 #include "alloc.h"
+#include "bell.h"
 #include "store.h"
 
-#include <event2/event.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-/* Wakes a loop from another thread. */
-struct bell {
-    int fd;
-    struct event *event;
-};
 
 struct exchange {
     pthread_mutex_t lock;
@@ -31,35 +23,6 @@ struct exchange_client {
     struct selection_wait_list answered; /* under the exchange's lock */
     struct bell bell;
 };
-
-/* --- bells ------------------------------------------------------------------------------ */
-
-static void bell_init(struct bell *bell, struct event_base *base, event_callback_fn fn, void *arg)
-{
-    bell->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    bell->event = event_new(base, bell->fd, EV_READ | EV_PERSIST, fn, arg);
-    event_add(bell->event, NULL);
-}
-
-static void bell_done(struct bell *bell)
-{
-    event_free(bell->event);
-    close(bell->fd);
-}
-
-static void bell_ring(const struct bell *bell)
-{
-    uint64_t once = 1;
-    ssize_t written = write(bell->fd, &once, sizeof(once));
-    (void)written; /* an eventfd refuses only beyond 2^64 - 2 */
-}
-
-static void bell_silence(const struct bell *bell)
-{
-    uint64_t rings = 0;
-    ssize_t got = read(bell->fd, &rings, sizeof(rings));
-    (void)got; /* nothing to be read: it was silent */
-}
 
 /* --- waits ------------------------------------------------------------------------------ */
 
@@ -133,11 +96,10 @@ static void wait_free(struct selection_wait *wait)
 
 /* --- the selector's side ------------------------------------------------------------------ */
 
-static void on_bell(evutil_socket_t fd, short what, void *arg)
+static void on_bell(uint64_t rings, void *arg)
 {
-    (void)fd, (void)what;
+    (void)rings;
     struct exchange *exchange = arg;
-    bell_silence(&exchange->bell);
     exchange->on_asked(exchange->arg);
 }
 
@@ -202,7 +164,7 @@ static bool give_back(struct selection_wait *wait)
     if (is_wanted) {
         wait->place = WAIT_ANSWERED;
         TAILQ_INSERT_TAIL(&wait->client->answered, wait, in_exchange);
-        bell_ring(&wait->client->bell);
+        bell_ring(&wait->client->bell, 1);
     } else {
         TAILQ_REMOVE(&exchange->forgotten, wait, in_exchange);
     }
@@ -253,11 +215,10 @@ static void deliver(const struct selection_wait *wait)
     wait->fn(is_read ? &page : NULL, is_read ? NULL : &err, wait->arg);
 }
 
-static void on_answers(evutil_socket_t fd, short what, void *arg)
+static void on_answers(uint64_t rings, void *arg)
 {
-    (void)fd, (void)what;
+    (void)rings;
     struct exchange_client *client = arg;
-    bell_silence(&client->bell);
     struct selection_wait *wait;
     while ((wait = take_answered(client))) {
         deliver(wait);
@@ -298,7 +259,7 @@ struct selection_wait *exchange_client_ask(struct exchange_client *client,
     pthread_mutex_lock(&exchange->lock);
     TAILQ_INSERT_TAIL(&exchange->asked, wait, in_exchange);
     pthread_mutex_unlock(&exchange->lock);
-    bell_ring(&exchange->bell);
+    bell_ring(&exchange->bell, 1);
     return wait;
 }
 
@@ -308,7 +269,7 @@ static bool take_back(struct exchange *exchange, struct selection_wait *wait)
     if (wait->place == WAIT_WITH_SELECTOR) {
         wait->is_forgotten = true;
         TAILQ_INSERT_TAIL(&exchange->forgotten, wait, in_exchange);
-        bell_ring(&exchange->bell);
+        bell_ring(&exchange->bell, 1);
         return false;
     }
     TAILQ_REMOVE(wait->place == WAIT_ASKED ? &exchange->asked : &wait->client->answered, wait,

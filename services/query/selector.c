@@ -1,6 +1,7 @@
 #include "selector.h"
 
 #include "alloc.h"
+#include "bell.h"
 #include "clock.h"
 #include "schema_version.h"
 #include "selection.h"
@@ -12,8 +13,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #define ROUND_COUNT 4
 #define MAKING_MAX 2
@@ -44,8 +43,7 @@ struct selector {
     char *session_options;
     pthread_t thread;
     bool has_thread;
-    int stop_fd;
-    struct event *on_stop;
+    struct bell stop;
 };
 
 /* --- queues ----------------------------------------------------------------------------- */
@@ -311,9 +309,9 @@ static void init_host(struct selector *selector, const struct selector_config *c
     };
 }
 
-static void on_stop(evutil_socket_t fd, short what, void *arg)
+static void on_stop(uint64_t rings, void *arg)
 {
-    (void)fd, (void)what;
+    (void)rings;
     struct selector *selector = arg;
     event_base_loopbreak(selector->base);
 }
@@ -330,9 +328,7 @@ struct selector *selector_new(const struct selector_config *config)
     TAILQ_INIT(&selector->to_be_made);
     init_metrics(selector, config->metrics);
     init_host(selector, config);
-    selector->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    selector->on_stop = event_new(selector->base, selector->stop_fd, EV_READ, on_stop, selector);
-    event_add(selector->on_stop, NULL);
+    bell_init(&selector->stop, selector->base, on_stop, selector);
     for (size_t i = 0; i < ROUND_COUNT; i++) {
         selector->rounds[i] = selection_round_new(&selector->host);
     }
@@ -363,10 +359,8 @@ struct exchange *selector_exchange(struct selector *selector)
 
 static void stop_thread(struct selector *selector)
 {
-    uint64_t once = 1;
     if (selector->has_thread) {
-        ssize_t written = write(selector->stop_fd, &once, sizeof(once));
-        (void)written; /* an eventfd refuses only beyond 2^64 - 2 */
+        bell_ring(&selector->stop, 1);
         pthread_join(selector->thread, NULL);
     }
 }
@@ -393,8 +387,7 @@ void selector_free(struct selector **selector)
     }
     selection_set_done(&gone->set);
     exchange_free(&gone->exchange);
-    event_free(gone->on_stop);
-    close(gone->stop_fd);
+    bell_done(&gone->stop);
     event_base_free(gone->base);
     free(gone->conninfo);
     free(gone->session_options);

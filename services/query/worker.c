@@ -3,6 +3,7 @@
 #include "alloc.h"
 #include "api_documents.h"
 #include "batch_details.h"
+#include "bell.h"
 #include "cors.h"
 #include "document.h"
 #include "http_server.h"
@@ -20,14 +21,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* Waiting costs a request its deadline; beyond this many, they are better told at once. */
 #define MAX_WAITING 4096
 #define GAUGE_INTERVAL_S 1
 
-/* What the main thread asks of a worker, added up in its eventfd. */
+/* What the main thread asks of a worker, added up in its bell. */
 enum command { COMMAND_DRAIN = 1, COMMAND_STOP = 1 << 16 };
 
 /* What other threads may see. */
@@ -47,11 +46,10 @@ struct worker {
     struct traffic *traffic;
     struct gauge *connections;
     struct gauge *remembered_bytes;
-    struct event *on_command;
     struct event *on_tick;
     struct worker_state state;
-    int command_fd;
-    int stopped_fd;
+    struct bell command;
+    const struct bell *stopped;
     int index;
     bool has_thread;
     bool is_draining;
@@ -237,26 +235,15 @@ void worker_append_missing(struct worker *worker, struct buf *missing)
 
 /* --- the thread ----------------------------------------------------------------------------- */
 
-static void increase(int fd, uint64_t amount)
-{
-    ssize_t written = write(fd, &amount, sizeof(amount));
-    (void)written; /* an eventfd refuses only beyond 2^64 - 2 */
-}
-
 static void on_drained(void *arg)
 {
     struct worker *worker = arg;
     event_base_loopbreak(worker->base);
 }
 
-static void on_command(evutil_socket_t fd, short what, void *arg)
+static void on_command(uint64_t commands, void *arg)
 {
-    (void)what;
     struct worker *worker = arg;
-    uint64_t commands = 0;
-    if (read(fd, &commands, sizeof(commands)) != sizeof(commands)) {
-        return;
-    }
     if (commands >= COMMAND_STOP) {
         event_base_loopbreak(worker->base);
     } else if (!worker->is_draining) {
@@ -276,10 +263,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void add_events(struct worker *worker)
 {
     static const struct timeval interval = {GAUGE_INTERVAL_S, 0};
-    worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    worker->on_command =
-        event_new(worker->base, worker->command_fd, EV_READ | EV_PERSIST, on_command, worker);
-    event_add(worker->on_command, NULL);
+    bell_init(&worker->command, worker->base, on_command, worker);
     worker->on_tick = event_new(worker->base, -1, EV_PERSIST, on_tick, worker);
     event_add(worker->on_tick, &interval);
 }
@@ -301,7 +285,7 @@ struct worker *worker_new(const struct worker_config *config, struct error *err)
     worker->options = config->options;
     worker->documents = config->documents;
     worker->index = config->index;
-    worker->stopped_fd = config->stopped_fd;
+    worker->stopped = config->stopped;
     worker->base = service_event_base_new();
     pthread_mutex_init(&worker->state.lock, NULL);
     (void)snprintf(worker->state.why, sizeof(worker->state.why), "connecting");
@@ -325,7 +309,7 @@ static void *run(void *arg)
 {
     struct worker *worker = arg;
     event_base_dispatch(worker->base);
-    increase(worker->stopped_fd, 1);
+    bell_ring(worker->stopped, 1);
     return NULL;
 }
 
@@ -341,7 +325,7 @@ bool worker_start(struct worker *worker, struct error *err)
 
 void worker_drain(struct worker *worker)
 {
-    increase(worker->command_fd, COMMAND_DRAIN);
+    bell_ring(&worker->command, COMMAND_DRAIN);
 }
 
 void worker_free(struct worker **worker)
@@ -351,7 +335,7 @@ void worker_free(struct worker **worker)
         return;
     }
     if (gone->has_thread) {
-        increase(gone->command_fd, COMMAND_STOP);
+        bell_ring(&gone->command, COMMAND_STOP);
         pthread_join(gone->thread, NULL);
     }
     http_server_free(&gone->server);
@@ -359,8 +343,7 @@ void worker_free(struct worker **worker)
     page_loader_free(&gone->loader);
     traffic_free(&gone->traffic);
     event_free(gone->on_tick);
-    event_free(gone->on_command);
-    close(gone->command_fd);
+    bell_done(&gone->command);
     event_base_free(gone->base);
     pthread_mutex_destroy(&gone->state.lock);
     free(gone);

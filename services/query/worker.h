@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct bell;
 struct exchange;
 struct worker;
 
@@ -34,7 +35,7 @@ struct worker_config {
     struct metrics *metrics;
     struct exchange *exchange;    /* to the selector of all workers; NULL: none */
     struct rate_limiter *limiter; /* of all workers; NULL: no limit */
-    int stopped_fd; /* an eventfd that is increased by one when the worker's loop has ended */
+    const struct bell *stopped;   /* rung when the worker's loop has ended */
 };
 
 /* Binds the port and begins to connect; nothing is served before worker_start(). ERR_FATAL when the
