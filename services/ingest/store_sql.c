@@ -197,7 +197,8 @@ const struct db_statement store_statements[SQL_COUNT] = {
                                  "reason, detail, first, last)"},
 
     [SQL_PRUNE_CHANGES] = {"prune_changes",
-                           "DELETE FROM callboard.batch_change WHERE ctid = ANY (ARRAY("
-                           "SELECT ctid FROM callboard.batch_change WHERE changed_at < now() - "
-                           "interval '15 minutes' LIMIT 10000))"},
+                           "DELETE FROM callboard.batch_change c USING ("
+                           "SELECT batch_id, version FROM callboard.batch_change "
+                           "WHERE changed_at < now() - interval '15 minutes' LIMIT 10000) old "
+                           "WHERE c.batch_id = old.batch_id AND c.version = old.version"},
 };

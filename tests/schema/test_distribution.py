@@ -31,7 +31,7 @@ SHARED = {
 }
 SEQUENCES = {"dead_letter_id_seq": "numbers dead letters, which are not the hot path"}
 # Statements that read across batches, and why they may.
-ACROSS = {"prune_changes": "deletes what is too old of all batches, and locates it by ctid: on shards it must be sent to each of them"}
+ACROSS = {"prune_changes": "deletes what is too old of all batches: on shards it is asked of each of them"}
 EXPLAIN = {"shared_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0", "auto_explain.log_format": "json",
            "auto_explain.log_verbose": "on", "log_line_prefix": "%u "}
 
@@ -174,6 +174,19 @@ class IngestStatements(unittest.TestCase):
                           "UPDATE callboard.call c SET fields = u.f FROM unnest($1::bytea[], $2::text[]) u(id, f) WHERE c.call_id = u.id",
                           "SELECT FROM callboard.call WHERE call_id = $1::bytea", "DELETE FROM callboard.batch_change WHERE version < $1::bigint"):
             self.assertTrue(list(crossing_scans(plan_of(statement), tables)), statement)
+
+
+class Pruning(unittest.TestCase):
+    def test_only_what_is_too_old_goes(self):
+        """Versions are numbered by batch: the same one of another batch stays."""
+        one, other = (f"'\\x{number:024x}'" for number in (0xa1, 0xa2))
+        sql("INSERT INTO callboard.batch_change (batch_id, version, calls_before, calls_after, changed, changed_at)"
+            f" VALUES ({one}, 1, 0, 1, '{{}}', now() - interval '16 minutes'), ({one}, 2, 1, 2, '{{}}', now() - interval '14 minutes'),"
+            f" ({other}, 1, 0, 1, '{{}}', now())")
+        sql(ingest_statements()["prune_changes"])
+        left = sql(f"SELECT batch_id = {one}, version FROM callboard.batch_change WHERE batch_id IN ({one}, {other}) ORDER BY 1 DESC, 2")
+        sql(f"DELETE FROM callboard.batch_change WHERE batch_id IN ({one}, {other})")
+        self.assertEqual([tuple(row) for row in left], [("t", "2"), ("f", "1")])
 
 
 # --- statements of query ------------------------------------------------------------------------
