@@ -19,6 +19,8 @@
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define MAX_HELD 8
+/* A deadline that a test waits for, long enough for what must come before it on a busy machine. */
+#define SOON_MS 500
 #define BIG_BYTES ((size_t)64 * 1024 * 1024)
 
 /* --- the server under test ------------------------------------------------------------------- */
@@ -645,7 +647,7 @@ Test(http_server, answers_408_to_a_slow_sender)
 {
     struct fixture fixture;
     struct http_client client;
-    start(&fixture, (struct http_server_config){.request_timeout_ms = 30});
+    start(&fixture, (struct http_server_config){.request_timeout_ms = SOON_MS});
     open_client(&fixture, &client);
     http_client_send(&client, "GET / HT");
     struct http_reply reply = http_client_take(&client);
@@ -669,7 +671,7 @@ Test(http_server, does_not_let_single_bytes_extend_the_deadline)
     struct fixture fixture;
     struct http_client client;
     struct timeval interval = {0, 5000};
-    start(&fixture, (struct http_server_config){.request_timeout_ms = 60});
+    start(&fixture, (struct http_server_config){.request_timeout_ms = SOON_MS});
     open_client(&fixture, &client);
     struct event *drip = event_new(fixture.base, -1, EV_PERSIST, on_drip, &client);
     event_add(drip, &interval);
@@ -686,8 +688,8 @@ Test(http_server, closes_an_idle_connection_without_a_word)
     for (size_t i = 0; i < ARRAY_LEN(sent); i++) {
         struct fixture fixture;
         struct http_client client;
-        start(&fixture,
-              (struct http_server_config){.request_timeout_ms = 30, .keepalive_timeout_ms = 30});
+        start(&fixture, (struct http_server_config){.request_timeout_ms = SOON_MS,
+                                                    .keepalive_timeout_ms = SOON_MS});
         open_client(&fixture, &client);
         http_client_send(&client, sent[i]);
         cr_expect(i < 2 || http_client_take(&client).status == 200);
@@ -704,7 +706,7 @@ Test(http_server, answers_503_when_the_handler_does_not)
 {
     struct fixture fixture;
     struct http_client client;
-    start(&fixture, (struct http_server_config){.request_timeout_ms = 30});
+    start(&fixture, (struct http_server_config){.request_timeout_ms = SOON_MS});
     open_client(&fixture, &client);
     http_client_send(&client, GET("/hold"));
     wait_held(&fixture, 1);
@@ -736,7 +738,7 @@ Test(http_server, cuts_a_client_that_does_not_take_its_answer)
 {
     struct fixture fixture;
     struct http_client client;
-    start(&fixture, (struct http_server_config){.request_timeout_ms = 50});
+    start(&fixture, (struct http_server_config){.request_timeout_ms = SOON_MS});
     open_client(&fixture, &client);
     http_client_pause(&client);
     http_client_send(&client, GET("/big"));
