@@ -15,11 +15,12 @@ import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT / "tests" / name) for name in ("support", "query", "bench")]
+sys.path[:0] = [str(HERE), *(str(ROOT / "tests" / name) for name in ("support", "query", "bench"))]
 
 import dataset  # noqa: E402
 import question_lines  # noqa: E402
 from query_service import QueryService, Rows, migrated_server  # noqa: E402
+from statements import ingest_statements  # noqa: E402
 
 # Tables that are not a batch's, and why they need not be.
 SHARED = {
@@ -137,17 +138,6 @@ def crossing_scans(node, tables, above=()):
 
 # --- statements of ingest -----------------------------------------------------------------------
 
-def ingest_statements():
-    """{name: SQL} of its table."""
-    text = re.sub(r"/\*.*?\*/", "", (ROOT / "services/ingest/store_sql.c").read_text(), flags=re.S)
-    found = {}
-    for name, literals in re.findall(r'\[SQL_\w+\] =\s*\{"(\w+)",\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\}', text):
-        found[name] = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals)).replace('\\"', '"')
-    if len(found) != len(re.findall(r"^ +\[SQL_\w+\] =", text, flags=re.M)):
-        raise AssertionError("not all of ingest's statements were understood")
-    return found
-
-
 def plan_of(statement):
     """As a generic plan, which knows nothing of the parameters."""
     count = max(map(int, re.findall(r"\$(\d+)", statement)), default=0)
@@ -174,19 +164,6 @@ class IngestStatements(unittest.TestCase):
                           "UPDATE callboard.call c SET fields = u.f FROM unnest($1::bytea[], $2::text[]) u(id, f) WHERE c.call_id = u.id",
                           "SELECT FROM callboard.call WHERE call_id = $1::bytea", "DELETE FROM callboard.batch_change WHERE version < $1::bigint"):
             self.assertTrue(list(crossing_scans(plan_of(statement), tables)), statement)
-
-
-class Pruning(unittest.TestCase):
-    def test_only_what_is_too_old_goes(self):
-        """Versions are numbered by batch: the same one of another batch stays."""
-        one, other = (f"'\\x{number:024x}'" for number in (0xa1, 0xa2))
-        sql("INSERT INTO callboard.batch_change (batch_id, version, calls_before, calls_after, changed, changed_at)"
-            f" VALUES ({one}, 1, 0, 1, '{{}}', now() - interval '16 minutes'), ({one}, 2, 1, 2, '{{}}', now() - interval '14 minutes'),"
-            f" ({other}, 1, 0, 1, '{{}}', now())")
-        sql(ingest_statements()["prune_changes"])
-        left = sql(f"SELECT batch_id = {one}, version FROM callboard.batch_change WHERE batch_id IN ({one}, {other}) ORDER BY 1 DESC, 2")
-        sql(f"DELETE FROM callboard.batch_change WHERE batch_id IN ({one}, {other})")
-        self.assertEqual([tuple(row) for row in left], [("t", "2"), ("f", "1")])
 
 
 # --- statements of query ------------------------------------------------------------------------
