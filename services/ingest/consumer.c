@@ -60,10 +60,10 @@ static const struct kafka_property properties[] = {
      "5000"},                    /* topics and partitions made later are found soon */
     {"fetch.wait.max.ms", "50"}, /* the mock broker waits an empty fetch out */
     {"fetch.error.backoff.ms", "100"},
-    /* Over either of these two the fetcher sleeps up to a second: what is queued must last so long.
-     * Together they bound the memory, since a message costs librdkafka some 400 bytes besides. */
+    /* Over either of these two a fetcher sleeps until keep_fetching() wakes it. Together they bound
+     * the memory, since a message costs librdkafka some 400 bytes besides. */
     {"queued.min.messages", "100000"},
-    {"queued.max.messages.kbytes", "24576"},
+    {"queued.max.messages.kbytes", "16384"},
     /* One answer comes on top of them, and compressed it is several times as long once unpacked. A
      * partition whose next record batch is longer than the first of these gets nothing in an answer
      * unless it is asked for first: librdkafka's producers make batches of 1 MB before compression.
