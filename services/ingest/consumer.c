@@ -187,23 +187,21 @@ static void log_incremental(const char *what, rd_kafka_error_t *failure)
     rd_kafka_error_destroy(failure);
 }
 
-static void note_started(struct consumer *consumer,
-                         const rd_kafka_topic_partition_list_t *partitions)
-{
-    for (int i = 0; i < partitions->cnt; i++) {
-        const rd_kafka_topic_partition_t *place = &partitions->elems[i];
-        rd_kafka_topic_partition_list_del(consumer->started, place->topic, place->partition);
-        rd_kafka_topic_partition_list_add(consumer->started, place->topic, place->partition);
-    }
-}
-
 static void note_stopped(struct consumer *consumer,
                          const rd_kafka_topic_partition_list_t *partitions)
 {
-    for (int i = 0; i < partitions->cnt; i++) {
-        const rd_kafka_topic_partition_t *place = &partitions->elems[i];
-        rd_kafka_topic_partition_list_del(consumer->started, place->topic, place->partition);
-    }
+    for (int i = 0; i < partitions->cnt; i++)
+        rd_kafka_topic_partition_list_del(consumer->started, partitions->elems[i].topic,
+                                          partitions->elems[i].partition);
+}
+
+static void note_started(struct consumer *consumer,
+                         const rd_kafka_topic_partition_list_t *partitions)
+{
+    note_stopped(consumer, partitions);
+    for (int i = 0; i < partitions->cnt; i++)
+        rd_kafka_topic_partition_list_add(consumer->started, partitions->elems[i].topic,
+                                          partitions->elems[i].partition);
 }
 
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,

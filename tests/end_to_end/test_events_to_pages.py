@@ -237,6 +237,7 @@ class Outages(unittest.TestCase):
                 server.start()
             wait_for("the rest", lambda: b"Call transcript" in query.get(f"/api/call/batch-details/{BATCH}", token)[2])
             ingest.wait_ready()
+            query.wait_ready()  # each of its workers has a connection of its own
             self.assertEqual(query.page(BATCH, token)["total"], 1)
 
     def test_a_backlog_waits_outside_and_the_group_is_kept(self):

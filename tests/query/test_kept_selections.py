@@ -163,6 +163,7 @@ class WhileTheBatchChanges(Case):
         server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callboard-query'")
         self.writer.write(0, 20)
         wait_for("both services", lambda: all(service.page(self.batch, self.token, "sortBy=v").status == 200 for service in (self.service, plain)))
+        self.service.wait_ready()  # its other worker, too
         self.assertNotEqual(self.must_agree({"sortBy": "v", "limit": 50}), before)
 
     def test_a_reader_never_sees_less_than_was_committed_when_it_asked(self):
