@@ -16,31 +16,20 @@ struct exit_guard {
     pthread_cond_t changed;
     pthread_t thread;
     bool has_thread;
-    struct timespec deadline; /* CLOCK_MONOTONIC */
+    int64_t deadline_us; /* of clock_monotonic_us() */
     int timeout_ms;
     int status;
     bool is_over;
 };
 
-static struct timespec deadline_in(int timeout_ms)
-{
-    int64_t us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
-    return (struct timespec){us / 1000000, us % 1000000 * 1000};
-}
-
-static bool has_passed(const struct exit_guard *guard)
-{
-    int64_t deadline_us =
-        (int64_t)guard->deadline.tv_sec * 1000000 + guard->deadline.tv_nsec / 1000;
-    return clock_monotonic_us() >= deadline_us;
-}
-
 static void *run(void *arg)
 {
     struct exit_guard *guard = arg;
     pthread_mutex_lock(&guard->lock);
-    while (!guard->is_over && !has_passed(guard)) {
-        (void)pthread_cond_timedwait(&guard->changed, &guard->lock, &guard->deadline);
+    while (!guard->is_over && clock_monotonic_us() < guard->deadline_us) {
+        struct timespec deadline = {guard->deadline_us / 1000000,
+                                    guard->deadline_us % 1000000 * 1000};
+        (void)pthread_cond_timedwait(&guard->changed, &guard->lock, &deadline);
     }
     if (!guard->is_over) {
         log_error("the process does not end by itself, ending it", "timeout_ms=%d status=%d",
@@ -84,7 +73,7 @@ struct exit_guard *exit_guard_new(int timeout_ms, int status)
 void exit_guard_set(struct exit_guard *guard, int timeout_ms, int status)
 {
     pthread_mutex_lock(&guard->lock);
-    guard->deadline = deadline_in(timeout_ms);
+    guard->deadline_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     guard->timeout_ms = timeout_ms;
     guard->status = status;
     pthread_cond_signal(&guard->changed);

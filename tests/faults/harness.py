@@ -162,7 +162,7 @@ def pair_of_brokers():
 
 def has_given_up(ingest):
     """Whether it has ended because its Kafka client did."""
-    return ingest.process.poll() == 1 and KNOWN_END in ingest.log_tail()
+    return ingest.process.poll() == 1 and KNOWN_END in ingest.log_since_start()
 
 
 # --- a run -------------------------------------------------------------------------------------------------

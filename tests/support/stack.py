@@ -64,6 +64,7 @@ class Program:
 
     def start(self):
         with open(self.log_path, "ab") as log:
+            self.log_start = log.tell()  # what comes behind is of this process
             self.process = subprocess.Popen([os.path.join(BIN, self.name), *self.arguments], env={**os.environ, **self.environment},
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -86,6 +87,11 @@ class Program:
 
     def log_text(self):
         with open(self.log_path, errors="replace") as log:
+            return log.read()
+
+    def log_since_start(self):
+        with open(self.log_path, errors="replace") as log:
+            log.seek(self.log_start)
             return log.read()
 
     def log_tail(self, lines=15):
