@@ -257,6 +257,8 @@ static void regulate(struct ingest *ingest)
 {
     bool is_stuck =
         ingest->full_since_us && clock_monotonic_us() - ingest->full_since_us > FULL_PAUSE_US;
+    if (is_stuck && !consumer_is_paused(ingest->consumer))
+        counter_add(ingest->metrics.pauses, 1);
     if (is_stuck || ingest->is_stopping)
         consumer_pause(ingest->consumer);
     else if (!is_full(ingest) && store_is_ready(ingest->store))
@@ -284,6 +286,7 @@ static void swap_batches(struct ingest *ingest)
     micro_batch_reset(empty);
     ingest->writing = ingest->gathering;
     ingest->gathering = empty;
+    ingest->full_since_us = 0;
 }
 
 static void ask_store(struct ingest *ingest)

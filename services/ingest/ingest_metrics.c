@@ -37,6 +37,9 @@ static void make_counters(struct ingest_metrics *metrics)
                                     "Rows inserted, updated or moved");
     metrics->rebalances = metrics_counter(registry, "callboard_ingest_rebalances_total", "",
                                           "Assignments received from the consumer group");
+    metrics->pauses = metrics_counter(registry, "callboard_ingest_pauses_total", "",
+                                      "Times that consumption was paused, the database being "
+                                      "away or slow");
     metrics->rewinds = metrics_counter(registry, "callboard_ingest_rewinds_total", "",
                                        "Partitions read again from the stored offset");
 }

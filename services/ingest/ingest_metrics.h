@@ -23,6 +23,7 @@ struct ingest_metrics {
     struct histogram *transaction_events;
     struct histogram *delay_seconds;
     struct counter *rebalances;
+    struct counter *pauses;
     struct counter *rewinds;
     struct gauge *gathered_events;
     struct gauge *gathered_bytes;

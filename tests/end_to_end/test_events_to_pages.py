@@ -310,6 +310,19 @@ class Fencing(unittest.TestCase):
             self.assertEqual(stack.sql(f"SELECT epoch FROM callboard.kafka_offset WHERE topic = '{stack.topics[0]}'"), [(str(int(epoch) + 1),)])
 
 
+class CatchingUp(unittest.TestCase):
+    def test_a_backlog_is_read_without_a_pause(self):
+        with new_stack() as stack:
+            log = os.path.join(stack.folder, "ack.log")
+            stack.dialsim("--seed", "5", "--batches", "3", "--at-once", "3", "--calls", "4000", "--owner", OWNER, "--words", "5", "--ack-log", log)
+            # So small transactions that the next one stands full for far longer than the second after which consumption is paused.
+            ingest = stack.start_ingest(INGEST_BATCH_MAX_EVENTS="100").wait_ready()
+            stack.wait_stored(end_offsets(read_ack_log(log)))
+            self.assertGreater(ingest.metric("callboard_ingest_transaction_seconds_sum"), 1.5, "not long enough to show anything")
+            self.assertEqual(ingest.metric("callboard_ingest_pauses_total"), 0)
+            self.assertEqual(check_database(stack.server, model_of(read_ack_log(log))[0], stack.database), [])
+
+
 class Stopping(unittest.TestCase):
     def test_sigterm_in_the_middle_of_the_load_ends_cleanly_and_the_next_one_goes_on(self):
         with new_stack() as stack:
