@@ -220,6 +220,7 @@ static void reply_page(struct visit *visit, const struct page *page)
 static void reply_confirmed(struct visit *visit)
 {
     count(visit->details->metrics.confirmed);
+    page_cache_confirm(visit->known);
     reply_answer(visit, visit->known, true);
 }
 
@@ -375,6 +376,7 @@ static void recall(struct visit *visit)
     if (answer) {
         visit->known = page_answer_acquire(answer);
         visit->wait.question.known_version = answer->version;
+        visit->wait.question.is_steady = answer->is_steady;
     }
 }
 

@@ -248,6 +248,11 @@ void page_cache_put_coded(struct page_cache *cache, const struct page_answer *an
     cache->bytes += body.len;
 }
 
+void page_cache_confirm(const struct page_answer *answer)
+{
+    entry_of(answer)->answer.is_steady = true;
+}
+
 void page_cache_clear(struct page_cache *cache)
 {
     struct entry *entry;

@@ -31,6 +31,7 @@ struct page_answer {
     struct slice body;
     struct etag etag;
     int64_t version; /* of the batch */
+    bool is_steady;  /* it has been confirmed since it was made; set by the cache alone */
     /* The body in each coding in which it has been sent; set by the cache alone. */
     struct slice coded[CODING_COUNT];
 };
@@ -51,6 +52,8 @@ const struct page_answer *page_cache_put(struct page_cache *cache,
  * kept. */
 void page_cache_put_coded(struct page_cache *cache, const struct page_answer *answer,
                           enum content_coding coding, struct slice body);
+/* The batch still had the answer's version. `answer` is one that the cache gave. */
+void page_cache_confirm(const struct page_answer *answer);
 void page_cache_clear(struct page_cache *cache);
 /* What is kept, overhead included. */
 size_t page_cache_bytes(const struct page_cache *cache);

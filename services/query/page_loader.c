@@ -30,6 +30,7 @@ struct loader_conn {
     struct selection_sql sql;
     int64_t sent_us;
     size_t asked_count; /* 0: no statement is under way */
+    bool is_confirming; /* the statement asks for versions alone */
     struct page_question asked[MAX_QUESTIONS];
     struct wait_list askers[MAX_QUESTIONS]; /* of each question; empty: all have gone */
 };
@@ -192,20 +193,34 @@ static void fail_waiting(struct loader_lane *lane, const struct error *err)
 
 static void dispatch_lane(struct loader_lane *lane);
 
+/* Whether it is answered by the version of its batch: most likely the asker's answer still holds.
+ */
+static bool asks_for_version(const struct page_question *question)
+{
+    return question->is_steady && question->known_version > 0;
+}
+
+static bool is_same_reader(const struct page_question *a, const struct page_question *b)
+{
+    return memcmp(a->token_hash, b->token_hash, sizeof(a->token_hash)) == 0 &&
+           memcmp(&a->batch_id, &b->batch_id, sizeof(a->batch_id)) == 0;
+}
+
 /* Who asks the same, with the same token and knowing as much, is given the same answer: theirs is
  * one question. */
 static bool is_same_question(const struct page_question *a, const struct page_question *b)
 {
     return !a->must_select && !b->must_select && store_asks_same_page(a, b) &&
-           a->known_version == b->known_version &&
-           memcmp(a->token_hash, b->token_hash, sizeof(a->token_hash)) == 0;
+           a->known_version == b->known_version && is_same_reader(a, b);
 }
 
 /* The question's number in the statement; the count of them when it is new there. */
 static size_t find_asked(const struct loader_conn *conn, const struct page_question *question)
 {
     size_t slot = 0;
-    while (slot < conn->asked_count && !is_same_question(&conn->asked[slot], question)) {
+    while (slot < conn->asked_count &&
+           !(conn->is_confirming ? is_same_reader(&conn->asked[slot], question)
+                                 : is_same_question(&conn->asked[slot], question))) {
         slot++;
     }
     return slot;
@@ -226,7 +241,7 @@ static bool takes_new(const struct loader_conn *conn, const struct page_question
                       size_t *calls)
 {
     const struct lane_def *def = conn->lane->def;
-    if (!asks_for_page(conn, question)) {
+    if (!conn->is_confirming && !asks_for_page(conn, question)) {
         *calls += (size_t)question->take;
     }
     return conn->asked_count == 0 ||
@@ -245,13 +260,39 @@ static void join_statement(struct loader_conn *conn, struct page_wait *wait, siz
     TAILQ_INSERT_TAIL(&conn->askers[slot], wait, in_lane);
 }
 
+static bool lane_is_confirming(const struct loader_lane *lane)
+{
+    for (size_t i = 0; i < MAX_CONNS; i++) {
+        if (lane->conns[i].asked_count > 0 && lane->conns[i].is_confirming) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A statement asks for versions or for pages. Versions are asked for on one connection at a time:
+ * what comes meanwhile is asked for together. */
+static bool fits_statement(struct loader_conn *conn, const struct page_question *question)
+{
+    bool for_version = asks_for_version(question);
+    if (conn->asked_count > 0) {
+        return conn->is_confirming == for_version;
+    }
+    conn->is_confirming = for_version;
+    return !for_version || !lane_is_confirming(conn->lane);
+}
+
 /* Moves questions from the lane to the connection, as many as one statement may hold. */
 static void take_questions(struct loader_conn *conn)
 {
     struct loader_lane *lane = conn->lane;
     size_t calls = 0;
-    struct page_wait *wait;
-    while ((wait = TAILQ_FIRST(&lane->waiting))) {
+    struct page_wait *next;
+    for (struct page_wait *wait = TAILQ_FIRST(&lane->waiting); wait; wait = next) {
+        next = TAILQ_NEXT(wait, in_lane);
+        if (!fits_statement(conn, &wait->question)) {
+            continue;
+        }
         size_t slot = find_asked(conn, &wait->question);
         if (slot == conn->asked_count && !takes_new(conn, &wait->question, &calls)) {
             return;
@@ -309,6 +350,29 @@ static void select_page(struct page_loader *loader, struct page_wait *wait)
     enqueue_or_refuse(&loader->lanes[LANE_SELECTING], wait);
 }
 
+static void ask_for_page(struct page_loader *loader, struct page_wait *wait)
+{
+    if (wait->question.must_select) {
+        select_page(loader, wait);
+        return;
+    }
+    enqueue(&loader->lanes[LANE_FAST], wait);
+}
+
+/* Whoever may not see the batch, or knows another version, is told by the question as it was put.
+ */
+static void deliver_version(struct page_loader *loader, struct page_wait *wait, int64_t version)
+{
+    static const struct page unchanged = {.outcome = PAGE_UNCHANGED};
+    if (version == wait->question.known_version) {
+        finish(loader, wait, &unchanged, NULL);
+        return;
+    }
+    leave_statement(wait);
+    wait->question.is_steady = false;
+    ask_for_page(loader, wait);
+}
+
 static void deliver(struct page_loader *loader, struct page_wait *wait, const struct page *page)
 {
     if (page->outcome == PAGE_NEEDS_SORT) {
@@ -327,7 +391,19 @@ static void list_questions(const struct loader_conn *conn,
     }
 }
 
-static void deliver_all(struct loader_conn *conn, const PGresult *result)
+static void deliver_versions(struct loader_conn *conn, const PGresult *result)
+{
+    int64_t versions[MAX_QUESTIONS];
+    store_read_versions(result, versions, conn->asked_count);
+    for (size_t i = 0; i < conn->asked_count; i++) {
+        struct page_wait *wait;
+        while ((wait = TAILQ_FIRST(&conn->askers[i]))) {
+            deliver_version(conn->lane->loader, wait, versions[i]);
+        }
+    }
+}
+
+static void deliver_pages(struct loader_conn *conn, const PGresult *result)
 {
     struct page pages[MAX_QUESTIONS];
     struct error err;
@@ -358,8 +434,10 @@ static void on_result(const PGresult *result, const struct error *err, void *arg
             (double)(clock_monotonic_us() - conn->sent_us) / 1e6);
     if (err) {
         fail_asked(conn, err);
+    } else if (conn->is_confirming) {
+        deliver_versions(conn, result);
     } else {
-        deliver_all(conn, result);
+        deliver_pages(conn, result);
     }
     conn->asked_count = 0;
     dispatch_lane(conn->lane);
@@ -368,6 +446,10 @@ static void on_result(const PGresult *result, const struct error *err, void *arg
 static bool send_pages(struct loader_conn *conn, const struct page_question *const *questions,
                        struct error *err)
 {
+    if (conn->is_confirming) {
+        store_bind_versions(&conn->params, questions, conn->asked_count);
+        return db_conn_execute(conn->db, STORE_VERSIONS, &conn->params, on_result, conn, err);
+    }
     store_bind_questions(&conn->params, questions, conn->asked_count);
     return db_conn_execute(conn->db, STORE_PAGES, &conn->params, on_result, conn, err);
 }
@@ -457,6 +539,20 @@ static void set_ready(struct loader_conn *conn, bool is_ready)
     add(metrics->connections_away, is_ready ? -1 : 1);
 }
 
+static void forget_versions(struct page_loader *loader, struct loader_lane *lane)
+{
+    struct page_wait *next;
+    for (struct page_wait *wait = TAILQ_FIRST(&lane->waiting); wait; wait = next) {
+        next = TAILQ_NEXT(wait, in_lane);
+        bool was_for_version = asks_for_version(&wait->question);
+        wait->question.known_version = 0;
+        if (was_for_version && wait->question.must_select) {
+            leave_lane(lane, wait);
+            select_page(loader, wait);
+        }
+    }
+}
+
 /* A server that came back may have lost transactions, and number others as it did those. Versions
  * are learnt on the fast lane alone. */
 static void begin_epoch(const struct loader_conn *conn)
@@ -467,11 +563,7 @@ static void begin_epoch(const struct loader_conn *conn)
     }
     loader->epoch++;
     for (size_t i = 0; i < LANE_COUNT; i++) {
-        struct page_wait *wait;
-        TAILQ_FOREACH(wait, &loader->lanes[i].waiting, in_lane)
-        {
-            wait->question.known_version = 0;
-        }
+        forget_versions(loader, &loader->lanes[i]);
     }
 }
 
@@ -685,7 +777,7 @@ static bool can_ask(const struct page_loader *loader, const struct page_question
     if (loader->count >= loader->config.max_waiting) {
         return error_set(err, ERR_BUSY, "too many requests wait for the database");
     }
-    return !question->must_select || loader->selector ||
+    return !question->must_select || asks_for_version(question) || loader->selector ||
            !is_full(&loader->lanes[LANE_SELECTING], err);
 }
 
@@ -704,10 +796,10 @@ bool page_loader_ask(struct page_loader *loader, struct page_wait *wait, struct 
         arm_deadline(loader);
     }
     add(loader->config.metrics.waiting, 1);
-    if (wait->question.must_select) {
-        select_page(loader, wait);
-    } else {
+    if (asks_for_version(&wait->question)) {
         enqueue(&loader->lanes[LANE_FAST], wait);
+    } else {
+        ask_for_page(loader, wait);
     }
     return true;
 }

@@ -73,6 +73,15 @@ static const char pages_sql[] =
 /* The same without the calls. */
 static const char asks_sql[] = "WITH " ASK_CTE " " BATCH_ROWS;
 
+/* A plan with as little in it as can be: starting it is what the statement costs. */
+static const char versions_sql[] =
+    "SELECT r.ask, b.version"
+    " FROM (SELECT unnest($1::int4[]) AS ask, unnest($2::bytea[]) AS token_hash,"
+    "  unnest($3::bytea[]) AS batch_id) r"
+    " JOIN callboard.api_token t ON t.token_hash = r.token_hash AND t.revoked_at IS NULL"
+    "  AND (t.expires_at IS NULL OR t.expires_at > now())"
+    " JOIN callboard.batch b ON b.batch_id = r.batch_id AND b.owner_id = t.owner_id";
+
 static const char changes_sql[] =
     "SELECT calls_before, calls_after, changed FROM callboard.batch_change"
     " WHERE batch_id = $1::bytea AND version > $2::int8 ORDER BY version LIMIT $3::int8";
@@ -82,6 +91,7 @@ static const char cursor_key_sql[] = "SELECT key FROM callboard.cursor_key";
 const struct db_statement store_statements[STORE_STATEMENT_COUNT] = {
     [STORE_PAGES] = {"pages", pages_sql},
     [STORE_ASKS] = {"asks", asks_sql},
+    [STORE_VERSIONS] = {"versions", versions_sql},
     [STORE_CHANGES] = {"changes", changes_sql},
     [STORE_CURSOR_KEY] = {"cursor_key", cursor_key_sql},
 };
@@ -195,6 +205,9 @@ struct parameter_binding {
     bind_fn *bind;
 };
 
+/* The first ones of them say who asks, and of which batch: all that STORE_VERSIONS takes. */
+#define WHO_AND_WHAT 3
+
 /* $1 .. $9 */
 static const struct parameter_binding bindings[] = {
     {DB_INT4, bind_ask},           {DB_BYTEA, bind_token_hash},   {DB_BYTEA, bind_batch_id},
@@ -202,18 +215,30 @@ static const struct parameter_binding bindings[] = {
     {DB_BOOL, bind_in_order_only}, {DB_INT8, bind_known_version}, {DB_INT4, bind_page},
 };
 
+static void bind_columns(struct db_params *params, const struct question_list *list, size_t columns)
+{
+    db_params_reset(params);
+    for (size_t i = 0; i < columns; i++) {
+        db_params_array_begin(params, bindings[i].type);
+        for (size_t ask = 0; ask < list->count; ask++) {
+            bindings[i].bind(params, list, ask);
+        }
+        db_params_array_end(params);
+    }
+}
+
 void store_bind_questions(struct db_params *params, const struct page_question *const *questions,
                           size_t count)
 {
     const struct question_list list = {questions, count};
-    db_params_reset(params);
-    for (size_t i = 0; i < ARRAY_LEN(bindings); i++) {
-        db_params_array_begin(params, bindings[i].type);
-        for (size_t ask = 0; ask < count; ask++) {
-            bindings[i].bind(params, &list, ask);
-        }
-        db_params_array_end(params);
-    }
+    bind_columns(params, &list, ARRAY_LEN(bindings));
+}
+
+void store_bind_versions(struct db_params *params, const struct page_question *const *questions,
+                         size_t count)
+{
+    const struct question_list list = {questions, count};
+    bind_columns(params, &list, WHO_AND_WHAT);
 }
 
 void store_bind_changes(struct db_params *params, const struct object_id *batch_id, int64_t version,
@@ -234,6 +259,17 @@ struct slice store_read_cursor_key(const PGresult *result)
     }
     struct slice key = db_value_bytes(result, 0, 0);
     return key.len == CURSOR_KEY_BYTES ? key : SLICE_NONE;
+}
+
+void store_read_versions(const PGresult *result, int64_t *versions, size_t count)
+{
+    memset(versions, 0, count * sizeof(*versions));
+    for (int row = 0; row < PQntuples(result); row++) {
+        int32_t ask = db_value_int4(result, row, 0);
+        if (ask >= 0 && (size_t)ask < count) {
+            versions[ask] = db_value_int8(result, row, 1);
+        }
+    }
 }
 
 static void read_batch(const PGresult *result, int row, struct page *page)

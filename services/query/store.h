@@ -22,10 +22,12 @@
 #include <stdint.h>
 
 enum store_statement {
-    STORE_PAGES,   /* by arrival number: any depth at one cost. PAGE_NEEDS_SORT where that is no
-                      answer */
-    STORE_ASKS,    /* the same without its calls and attempts: who may see what, and its version */
-    STORE_CHANGES, /* what changed in a batch since a version; see store_bind_changes() */
+    STORE_PAGES,    /* by arrival number: any depth at one cost. PAGE_NEEDS_SORT where that is no
+                       answer */
+    STORE_ASKS,     /* the same without its calls and attempts: who may see what, and its version */
+    STORE_VERSIONS, /* less still: of batches that tokens may see, the version; see
+                       store_bind_versions() */
+    STORE_CHANGES,  /* what changed in a batch since a version; see store_bind_changes() */
     STORE_CURSOR_KEY, /* the key that cursors are signed with: one row, one bytea */
     STORE_STATEMENT_COUNT
 };
@@ -74,6 +76,13 @@ bool store_asks_same_page(const struct page_question *a, const struct page_quest
  * number in the answer. The rows of a page come once, however many questions ask for it. */
 void store_bind_questions(struct db_params *params, const struct page_question *const *questions,
                           size_t count);
+
+/* Sets the parameters of STORE_VERSIONS for the tokens and batches of `count` questions. */
+void store_bind_versions(struct db_params *params, const struct page_question *const *questions,
+                         size_t count);
+/* The version of each question's batch, from the answer; 0 where the token is refused or the batch
+ * is not its owner's. */
+void store_read_versions(const PGresult *result, int64_t *versions, size_t count);
 
 /* Columns of STORE_CHANGES: one row for each version, in their order. */
 enum store_change_column {

@@ -61,19 +61,38 @@ static void set_row(PGresult *result, int row, const struct scripted_row *values
     set_text(result, row, COLUMN_TEXT_C, values->c);
 }
 
-PGresult *scripted_rows(const struct scripted_row *rows, size_t count)
+static PGresult *binary_result(int column_count)
 {
     static char names[STORE_COLUMN_COUNT][8];
     PGresAttDesc columns[STORE_COLUMN_COUNT];
     memset(columns, 0, sizeof(columns));
-    for (int i = 0; i < STORE_COLUMN_COUNT; i++) {
+    for (int i = 0; i < column_count; i++) {
         columns[i].name = names[i];
         columns[i].format = 1;
     }
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
-    cr_assert(PQsetResultAttrs(result, STORE_COLUMN_COUNT, columns));
+    cr_assert(PQsetResultAttrs(result, column_count, columns));
+    return result;
+}
+
+PGresult *scripted_rows(const struct scripted_row *rows, size_t count)
+{
+    PGresult *result = binary_result(STORE_COLUMN_COUNT);
     for (size_t i = 0; i < count; i++) {
         set_row(result, (int)i, &rows[i]);
+    }
+    return result;
+}
+
+PGresult *scripted_versions(const int64_t *versions, size_t count)
+{
+    PGresult *result = binary_result(2);
+    for (size_t i = 0; i < count; i++) {
+        int row = PQntuples(result);
+        if (versions[i]) {
+            set_int4(result, row, 0, (int32_t)i);
+            set_int8(result, row, 1, versions[i]);
+        }
     }
     return result;
 }

@@ -25,4 +25,7 @@ struct scripted_row {
 /* Released with PQclear(). */
 PGresult *scripted_rows(const struct scripted_row *rows, size_t count);
 
+/* The answer to STORE_VERSIONS for questions 0, 1, ...; no row where the version is 0. */
+PGresult *scripted_versions(const int64_t *versions, size_t count);
+
 #endif

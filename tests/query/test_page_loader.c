@@ -292,6 +292,117 @@ Test(page_loader, begins_an_epoch_with_every_session_and_then_trusts_no_known_ve
     cr_expect_neq(page_loader_epoch(loader), third);
 }
 
+/* A question of one who has an answer that was made at `version`, and has held before. */
+static void ask_steady(struct asked *asked, int64_t version)
+{
+    asked->wait.question.known_version = version;
+    asked->wait.question.is_steady = true;
+    ask(asked);
+}
+
+static void answer_version(struct db_conn *conn, int64_t version)
+{
+    fake_db_answer(conn, scripted_versions(&version, 1), NULL);
+}
+
+Test(page_loader, asks_for_the_version_alone_once_for_all_whose_answer_has_held)
+{
+    both_ready();
+    static struct asked asked[3] = {0};
+    static struct asked other = {.wait.question.token_hash[0] = 1};
+    for (size_t i = 0; i < 3; i++) {
+        ask_steady(&asked[i], 7);
+    }
+    ask_steady(&other, 7);
+    turn();
+    struct db_conn *conn = fake_db_at(0);
+    cr_assert_eq(fake_db_statement(conn), STORE_VERSIONS);
+    cr_expect_eq(fake_db_questions(conn), 2, "one for each token");
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 0);
+    static const int64_t versions[] = {7, 0};
+    fake_db_answer(conn, scripted_versions(versions, 2), NULL);
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_eq(asked[i].answers, 1);
+        cr_expect_eq(asked[i].outcome, PAGE_UNCHANGED);
+    }
+    turn();
+    cr_assert_eq(fake_db_statement(conn), STORE_PAGES, "why there was no version is told by it");
+    const struct scripted_row refused = {.kind = PAGE_TOKEN_REFUSED};
+    fake_db_answer(conn, scripted_rows(&refused, 1), NULL);
+    cr_expect_eq(other.outcome, PAGE_TOKEN_REFUSED);
+}
+
+Test(page_loader, asks_for_the_page_when_its_batch_has_changed)
+{
+    both_ready();
+    static struct asked steady = {0};
+    static struct asked older = {0};
+    ask_steady(&steady, 8);
+    ask_steady(&older, 7);
+    turn();
+    answer_version(fake_db_at(0), 8);
+    cr_expect_eq(steady.outcome, PAGE_UNCHANGED);
+    cr_expect_eq(older.answers, 0);
+    turn();
+    cr_assert_eq(fake_db_statement(fake_db_at(0)), STORE_PAGES);
+    answer_all(fake_db_at(0));
+    cr_expect_eq(older.answers, 1);
+    cr_expect_eq(older.outcome, PAGE_FOUND);
+}
+
+Test(page_loader, asks_for_versions_on_one_connection_and_for_pages_beside)
+{
+    both_ready();
+    static struct asked steady[2] = {0};
+    static struct asked page = {0};
+    ask_steady(&steady[0], 7);
+    turn();
+    ask_steady(&steady[1], 7);
+    ask(&page);
+    turn();
+    cr_expect_eq(fake_db_statement(fake_db_at(1)), STORE_PAGES);
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 1, "the second one waits for the first");
+    answer_version(fake_db_at(0), 7);
+    cr_expect_eq(steady[0].answers, 1);
+    cr_expect_eq(steady[1].answers, 0, "it came after its statement was sent");
+    cr_expect_eq(fake_db_statement(fake_db_at(0)), STORE_VERSIONS);
+    answer_version(fake_db_at(0), 7);
+    cr_expect_eq(steady[1].outcome, PAGE_UNCHANGED);
+}
+
+Test(page_loader, selects_when_a_steady_answer_of_a_selection_does_not_hold)
+{
+    both_ready();
+    static struct asked asked = {.wait.question.must_select = true};
+    ask_steady(&asked, 7);
+    turn();
+    cr_expect_eq(fake_db_statement(fake_db_at(0)), STORE_VERSIONS);
+    answer_version(fake_db_at(0), 8);
+    turn();
+    cr_assert_eq(fake_db_count(), 4, "the selecting lane connects");
+    fake_db_set_ready(fake_db_at(2));
+    cr_expect_eq(fake_db_statement(fake_db_at(2)), STORE_STATEMENT_COUNT);
+}
+
+Test(page_loader, selects_when_an_epoch_ends_before_the_version_was_asked_for)
+{
+    both_ready();
+    static struct asked first = {0};
+    static struct asked second = {0};
+    static struct asked selection = {.wait.question.must_select = true};
+    ask(&first);
+    turn();
+    ask(&second);
+    turn(); /* both connections are taken */
+    ask_steady(&selection, 7);
+    fake_db_lose(fake_db_at(0), "gone");
+    turn();
+    cr_expect_eq(selection.answers, 0);
+    cr_assert_eq(fake_db_count(), 4);
+    fake_db_set_ready(fake_db_at(2));
+    cr_expect_eq(fake_db_statement(fake_db_at(2)), STORE_STATEMENT_COUNT);
+}
+
 Test(page_loader, keeps_its_epoch_when_a_selecting_session_comes_and_goes)
 {
     both_ready();

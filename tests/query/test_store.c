@@ -185,6 +185,23 @@ Test(store, binds_one_array_element_for_each_question)
     db_params_done(&params);
 }
 
+Test(store, binds_who_asks_and_of_which_batch_where_the_version_alone_is_asked_for)
+{
+    struct page_question first = {.skip = 10};
+    struct page_question second = {.skip = 20};
+    memcpy(second.batch_id.bytes, "batch-000002", OBJECT_ID_BYTES);
+    memset(second.token_hash, 7, sizeof(second.token_hash));
+    const struct page_question *questions[] = {&first, &second};
+    struct db_params params;
+    db_params_init(&params);
+    store_bind_versions(&params, questions, 2);
+    cr_assert_eq(params.count, 3);
+    expect_element(&params, 0, 1, "\0\0\0\1", 4);
+    expect_element(&params, 1, 1, second.token_hash, API_TOKEN_HASH_BYTES);
+    expect_element(&params, 2, 1, "batch-000002", 12);
+    db_params_done(&params);
+}
+
 Test(store, sends_the_timeout_to_the_server)
 {
     for (int session = 0; session < STORE_SESSION_COUNT; session++) {
