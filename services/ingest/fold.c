@@ -2,95 +2,11 @@
 
 #include "alloc.h"
 #include "arena.h"
+#include "hash_index.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define INDEX_SLOTS_MIN 64 /* a power of two */
-
-/* --- an index: from a key to an entry of the arena ----------------------------------------- */
-
-/* Open addressing, at most half full, nothing is ever removed. */
-struct index_slot {
-    uint64_t hash;
-    void *entry; /* NULL: free */
-};
-
-struct index {
-    struct index_slot *slots;
-    size_t slot_count; /* a power of two */
-    size_t used;
-};
-
-typedef bool index_match_fn(const void *entry, const void *key);
-
-/* The finisher of splitmix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit.
- */
-static uint64_t mix(uint64_t value)
-{
-    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return value ^ (value >> 31);
-}
-
-static uint64_t hash_object_id(const struct object_id *id, uint64_t seed)
-{
-    uint64_t head;
-    uint32_t tail;
-    memcpy(&head, id->bytes, sizeof head);
-    memcpy(&tail, id->bytes + sizeof head, sizeof tail);
-    return mix(mix(head + seed) + tail);
-}
-
-static void index_init(struct index *index)
-{
-    index->slot_count = INDEX_SLOTS_MIN;
-    index->slots = alloc_zeroed(index->slot_count, sizeof *index->slots);
-    index->used = 0;
-}
-
-static void index_reset(struct index *index)
-{
-    memset(index->slots, 0, index->slot_count * sizeof *index->slots);
-    index->used = 0;
-}
-
-static void index_grow(struct index *index)
-{
-    struct index old = *index;
-    index->slot_count = 2 * old.slot_count;
-    index->slots = alloc_zeroed(index->slot_count, sizeof *index->slots);
-    for (size_t i = 0; i < old.slot_count; i++) {
-        if (!old.slots[i].entry)
-            continue;
-        size_t at = old.slots[i].hash & (index->slot_count - 1);
-        while (index->slots[at].entry)
-            at = (at + 1) & (index->slot_count - 1);
-        index->slots[at] = old.slots[i];
-    }
-    free(old.slots);
-}
-
-/* The slot of the key, or the free one where its entry is to be put, with the hash filled in. */
-static struct index_slot *index_slot_of(struct index *index, uint64_t hash, index_match_fn *match,
-                                        const void *key)
-{
-    if (2 * (index->used + 1) > index->slot_count)
-        index_grow(index);
-    size_t at = hash & (index->slot_count - 1);
-    while (index->slots[at].entry &&
-           (index->slots[at].hash != hash || !match(index->slots[at].entry, key)))
-        at = (at + 1) & (index->slot_count - 1);
-    index->slots[at].hash = hash;
-    return &index->slots[at];
-}
-
-static void index_put(struct index *index, struct index_slot *slot, void *entry)
-{
-    slot->entry = entry;
-    index->used++;
-}
 
 /* --- the fold ------------------------------------------------------------------------------ */
 
@@ -122,9 +38,9 @@ struct attempt_key {
 
 struct fold {
     struct arena arena;
-    struct index batch_index;
-    struct index call_index;
-    struct index attempt_index;
+    struct hash_index batch_index;
+    struct hash_index call_index;
+    struct hash_index attempt_index;
     struct batch_entry **batches; /* ascending by id once finished */
     size_t batch_count;
     size_t batch_cap;
@@ -136,9 +52,9 @@ struct fold *fold_new(void)
 {
     struct fold *fold = alloc_zeroed(1, sizeof *fold);
     arena_init(&fold->arena);
-    index_init(&fold->batch_index);
-    index_init(&fold->call_index);
-    index_init(&fold->attempt_index);
+    hash_index_init(&fold->batch_index);
+    hash_index_init(&fold->call_index);
+    hash_index_init(&fold->attempt_index);
     return fold;
 }
 
@@ -147,9 +63,9 @@ void fold_free(struct fold **fold)
     if (!*fold)
         return;
     arena_done(&(*fold)->arena);
-    free((*fold)->batch_index.slots);
-    free((*fold)->call_index.slots);
-    free((*fold)->attempt_index.slots);
+    hash_index_done(&(*fold)->batch_index);
+    hash_index_done(&(*fold)->call_index);
+    hash_index_done(&(*fold)->attempt_index);
     free((*fold)->batches);
     free(*fold);
     *fold = NULL;
@@ -158,9 +74,9 @@ void fold_free(struct fold **fold)
 void fold_reset(struct fold *fold)
 {
     arena_reset(&fold->arena);
-    index_reset(&fold->batch_index);
-    index_reset(&fold->call_index);
-    index_reset(&fold->attempt_index);
+    hash_index_reset(&fold->batch_index);
+    hash_index_reset(&fold->call_index);
+    hash_index_reset(&fold->attempt_index);
     fold->batch_count = 0;
     fold->event_count = 0;
     fold->next_arrival = 0;
@@ -175,15 +91,15 @@ static bool batch_matches(const void *entry, const void *key)
 
 static struct batch_entry *batch_of(struct fold *fold, const struct object_id *batch_id)
 {
-    struct index_slot *slot =
-        index_slot_of(&fold->batch_index, hash_object_id(batch_id, 0), batch_matches, batch_id);
+    struct hash_slot *slot =
+        hash_index_slot(&fold->batch_index, hash_object_id(batch_id, 0), batch_matches, batch_id);
     if (slot->entry)
         return slot->entry;
 
     struct batch_entry *entry = arena_alloc_zeroed(&fold->arena, sizeof *entry);
     entry->batch.batch_id = *batch_id;
     entry->batch.entity.kind = ENTITY_BATCH;
-    index_put(&fold->batch_index, slot, entry);
+    hash_index_put(&fold->batch_index, slot, entry);
     if (fold->batch_count == fold->batch_cap) {
         fold->batch_cap = fold->batch_cap ? 2 * fold->batch_cap : 16;
         fold->batches = alloc_resize(fold->batches, fold->batch_cap, sizeof(struct batch_entry *));
@@ -218,7 +134,7 @@ static struct call_entry *call_of(struct fold *fold, struct batch_entry *batch,
                                   const struct object_id *call_id)
 {
     struct call_key key = {batch, call_id};
-    struct index_slot *slot = index_slot_of(
+    struct hash_slot *slot = hash_index_slot(
         &fold->call_index, hash_object_id(call_id, (uintptr_t)batch), call_matches, &key);
     if (slot->entry)
         return slot->entry;
@@ -228,7 +144,7 @@ static struct call_entry *call_of(struct fold *fold, struct batch_entry *batch,
     entry->call.call_id = *call_id;
     entry->call.entity.kind = ENTITY_CALL;
     entry->call.arrival = fold->next_arrival++;
-    index_put(&fold->call_index, slot, entry);
+    hash_index_put(&fold->call_index, slot, entry);
     append_call(fold, batch, &entry->call);
     return entry;
 }
@@ -243,8 +159,9 @@ static bool attempt_matches(const void *entry, const void *key)
 static struct fold_attempt *attempt_of(struct fold *fold, struct call_entry *call, int32_t attempt)
 {
     struct attempt_key key = {call, attempt};
-    struct index_slot *slot = index_slot_of(
-        &fold->attempt_index, mix((uintptr_t)call + mix((uint64_t)attempt)), attempt_matches, &key);
+    struct hash_slot *slot = hash_index_slot(
+        &fold->attempt_index, hash_mix((uintptr_t)call + hash_mix((uint64_t)attempt)),
+        attempt_matches, &key);
     if (slot->entry)
         return &((struct attempt_entry *)slot->entry)->attempt;
 
@@ -253,7 +170,7 @@ static struct fold_attempt *attempt_of(struct fold *fold, struct call_entry *cal
     entry->attempt.attempt = attempt;
     entry->attempt.entity.kind = ENTITY_ATTEMPT;
     entry->attempt.next = call->call.attempts;
-    index_put(&fold->attempt_index, slot, entry);
+    hash_index_put(&fold->attempt_index, slot, entry);
     call->call.attempts = &entry->attempt;
     call->call.attempt_count++;
     return &entry->attempt;

@@ -542,6 +542,7 @@ static struct store *make_store(struct ingest *ingest, struct event_base *base)
         .group_id = ingest->config->kafka_group_id,
         .owner = owner,
         .commits_without_flush = ingest->config->synchronous_commit != 0,
+        .recent_bytes = (size_t)ingest->config->recent_bytes,
     };
     const struct store_observer observer = {on_store_ready, on_store_lost};
     return store_new(base, &config, &observer, ingest);

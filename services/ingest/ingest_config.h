@@ -15,6 +15,7 @@ struct ingest_config {
     const char *kafka_group_id;
     int64_t batch_max_events;
     int64_t batch_max_bytes;
+    int64_t recent_bytes;
     int64_t max_event_bytes;
     int synchronous_commit; /* index into on, off */
     const char *admin_listen;

@@ -19,6 +19,7 @@ struct reconciler {
     struct arena *arena;
     struct write_set *out;
     struct batch_write *batch;
+    struct call_snapshot *after; /* the call under way, as it will stand */
     struct status_list statuses; /* of this batch */
     struct buf scratch;          /* for encoding versions */
     struct error *err;
@@ -149,15 +150,38 @@ static size_t attempt_index(struct call_statuses *statuses, int32_t attempt)
     return statuses->count++;
 }
 
+static struct slice status_text(const struct entity *attempt)
+{
+    const struct field *status = &attempt->fields[ATTEMPT_STATUS];
+    return status->version ? status->text : SLICE_NONE;
+}
+
 static void set_status(struct reconciler *self, struct call_statuses *statuses, int32_t attempt,
                        const struct entity *entity)
 {
     size_t index = attempt_index(statuses, attempt);
-    const struct field *status = &entity->fields[ATTEMPT_STATUS];
-    change_status(self, statuses, index, status->version ? status->text : SLICE_NONE);
+    change_status(self, statuses, index, status_text(entity));
 }
 
 /* --- attempts ---------------------------------------------------------------------------- */
+
+/* An attempt of the call under way, as it will stand. */
+static void leave_attempt(struct reconciler *self, int32_t attempt, struct slice status,
+                          struct slice versions)
+{
+    struct stored_attempt *left = arena_alloc(self->arena, sizeof *left);
+    *left = (struct stored_attempt){
+        .attempt = attempt, .status = status, .versions = versions, .next = self->after->attempts};
+    self->after->attempts = left;
+}
+
+static const struct fold_attempt *find_folded(const struct fold_call *call, int32_t attempt)
+{
+    const struct fold_attempt *at = call->attempts;
+    while (at && at->attempt != attempt)
+        at = at->next;
+    return at;
+}
 
 static const struct stored_attempt *find_attempt(const struct stored_attempt *list, int32_t attempt)
 {
@@ -170,7 +194,7 @@ static const struct stored_attempt *find_attempt(const struct stored_attempt *li
 static bool load_attempt(struct reconciler *self, const struct stored_attempt *stored,
                          struct entity *entity)
 {
-    *entity = stored->values;
+    *entity = stored->values ? *stored->values : (struct entity){0};
     entity->kind = ENTITY_ATTEMPT;
     entity->fields[ATTEMPT_STATUS].text = stored->status;
     return load_versions(self, stored->versions, entity);
@@ -215,11 +239,18 @@ static bool reconcile_attempts(struct reconciler *self, const struct fold_call *
                                 .position = stored->call->position,
                                 .attempt = at->attempt,
                                 .entity = &at->entity};
-        if (!write_attempt(self, find_attempt(stored->attempts, at->attempt), &row,
-                           &self->out->new_attempts, &self->out->changed_attempts, touched))
+        const struct stored_attempt *known = find_attempt(stored->attempts, at->attempt);
+        if (!write_attempt(self, known, &row, &self->out->new_attempts,
+                           &self->out->changed_attempts, touched))
             return false;
         set_status(self, &statuses, at->attempt, row.entity);
+        leave_attempt(self, at->attempt, status_text(row.entity),
+                      known && !row.mask ? known->versions : row.versions);
     }
+    for (const struct stored_attempt *at = stored->attempts; at; at = at->next)
+        if (!find_folded(call, at->attempt))
+            leave_attempt(self, at->attempt, at->status, at->versions);
+    self->after->has_attempts = true;
     count_latest(self, latest_before, -1);
     count_latest(self, latest_status(&statuses), +1);
     return true;
@@ -253,6 +284,7 @@ static void insert_attempt(struct reconciler *self, int32_t position, int32_t at
                             .versions = encode_versions(self, entity)};
     add_row(&self->out->new_attempts, &row);
     set_status(self, statuses, attempt, entity);
+    leave_attempt(self, attempt, status_text(entity), row.versions);
 }
 
 /* The attempts of a call that arrives now: the folded ones, and those that waited for it. */
@@ -269,9 +301,9 @@ static bool adopt_attempts(struct reconciler *self, const struct fold_call *call
         struct entity *entity = arena_alloc(self->arena, sizeof *entity);
         if (!load_attempt(self, waiting, entity))
             return false;
-        for (const struct fold_attempt *at = call->attempts; at; at = at->next)
-            if (at->attempt == waiting->attempt)
-                entity_merge(entity, &at->entity);
+        const struct fold_attempt *folded = find_folded(call, waiting->attempt);
+        if (folded)
+            entity_merge(entity, &folded->entity);
         insert_attempt(self, position, waiting->attempt, entity, &statuses);
         struct row_write gone = {.batch_id = self->batch->batch_id,
                                  .call_id = &call->call_id,
@@ -296,6 +328,19 @@ static void note_created_at(struct batch_write *batch, const struct field *creat
     batch->last_created_at_us = known ? created_at->number : 0;
 }
 
+/* The call under way, as it will stand. */
+static void leave_call(struct reconciler *self, int32_t position, const struct entity *entity,
+                       struct slice versions)
+{
+    const struct field *created_at = &entity->fields[CALL_CREATED_AT];
+    struct stored_call *left = arena_alloc(self->arena, sizeof *left);
+    *left = (struct stored_call){.position = position,
+                                 .has_created_at = created_at->version != NULL,
+                                 .created_at_us = created_at->number,
+                                 .versions = versions};
+    self->after->call = left;
+}
+
 static bool insert_call(struct reconciler *self, const struct fold_call *call,
                         const struct call_snapshot *stored)
 {
@@ -307,6 +352,8 @@ static bool insert_call(struct reconciler *self, const struct fold_call *call,
                             .entity = &call->entity,
                             .versions = encode_versions(self, &call->entity)};
     add_row(&self->out->new_calls, &row);
+    leave_call(self, position, row.entity, row.versions);
+    self->after->has_attempts = true;
     return adopt_attempts(self, call, stored, position);
 }
 
@@ -323,6 +370,7 @@ static bool update_call(struct reconciler *self, const struct fold_call *call,
 {
     struct entity *merged = arena_alloc_zeroed(self->arena, sizeof *merged);
     merged->kind = ENTITY_CALL;
+    merged->fields[CALL_CREATED_AT].number = stored->created_at_us;
     if (!load_versions(self, stored->versions, merged))
         return false;
     unsigned mask = entity_merge(merged, &call->entity);
@@ -337,6 +385,7 @@ static bool update_call(struct reconciler *self, const struct fold_call *call,
                             .entity = merged,
                             .versions = encode_versions(self, merged)};
     add_row(&self->out->changed_calls, &row);
+    leave_call(self, stored->position, merged, row.versions);
     *touched = true;
     return true;
 }
@@ -346,6 +395,11 @@ static bool reconcile_call(struct reconciler *self, const struct fold_call *call
 {
     if (stored->call) {
         bool changed = false;
+        *self->after = (struct call_snapshot){.call = stored->call};
+        if (!call->attempts) {
+            self->after->attempts = stored->attempts;
+            self->after->has_attempts = stored->has_attempts;
+        }
         if (call->has_call_event && !update_call(self, call, stored->call, &changed))
             return false;
         if (call->attempts && !reconcile_attempts(self, call, stored, &changed))
@@ -398,8 +452,23 @@ static bool merge_batch_fields(struct reconciler *self, const struct fold_batch 
     return true;
 }
 
+/* The batch, as it will stand. */
+static void leave_batch(const struct batch_write *write, struct stored_batch *after)
+{
+    *after = (struct stored_batch){
+        .versions = write->versions,
+        .version = write->version,
+        .calls = write->calls_after,
+        .pending_attempts = after->pending_attempts + write->pending_attempts,
+        .created_in_order = write->created_in_order,
+        .has_last_created_at = write->has_last_created_at,
+        .last_created_at_us = write->last_created_at_us,
+    };
+}
+
 static bool reconcile_batch(struct reconciler *self, const struct fold_batch *batch,
-                            const struct stored_batch *stored, const struct call_snapshot *calls)
+                            const struct stored_batch *stored, const struct call_snapshot *calls,
+                            struct stored_batch *after)
 {
     *self->batch = (struct batch_write){
         .batch_id = &batch->batch_id,
@@ -417,14 +486,18 @@ static bool reconcile_batch(struct reconciler *self, const struct fold_batch *ba
 
     /* A row that was just made is a change, even where the event said nothing of its fields. */
     bool touched = self->batch->mask != 0 || stored->version == 0;
-    for (size_t i = 0; i < batch->call_count; i++)
+    for (size_t i = 0; i < batch->call_count; i++, self->after++)
         if (!reconcile_call(self, batch->calls[i], &calls[i], &touched))
             return false;
 
     if (self->batch->changed_count)
         qsort(self->batch->changed, self->batch->changed_count, sizeof(int32_t), compare_positions);
     keep_statuses(self);
-    self->out->batch_count += touched;
+    *after = *stored;
+    if (touched) {
+        self->out->batch_count++;
+        leave_batch(self->batch, after);
+    }
     return true;
 }
 
@@ -469,6 +542,9 @@ static void make_room(struct write_set *out, struct arena *arena, size_t batches
         .gone_pending = room_for(arena, bounds.attempts),
         /* Each attempt leaves a status and takes one, as any and as latest. */
         .statuses = arena_alloc(arena, (4 * bounds.attempts + 1) * sizeof(struct status_write)),
+        .after = {.batches = arena_alloc_zeroed(arena, (batches + 1) * sizeof *out->after.batches),
+                  .calls =
+                      arena_alloc_zeroed(arena, (bounds.calls + 1) * sizeof *out->after.calls)},
     };
 }
 
@@ -477,7 +553,7 @@ bool reconcile(const struct fold *fold, const struct snapshot *snapshot, struct 
 {
     size_t batches = fold_batch_count(fold);
     make_room(out, arena, batches, count_bounds(fold, snapshot));
-    struct reconciler self = {.arena = arena, .out = out, .err = err};
+    struct reconciler self = {.arena = arena, .out = out, .err = err, .after = out->after.calls};
     buf_init(&self.scratch, VERSIONS_BYTES_MAX);
 
     bool ok = true;
@@ -486,7 +562,7 @@ bool reconcile(const struct fold *fold, const struct snapshot *snapshot, struct 
         const struct fold_batch *batch = fold_batch_at(fold, i);
         /* Overwritten by the next batch unless reconcile_batch() counted it in. */
         self.batch = &out->batches[out->batch_count];
-        ok = reconcile_batch(&self, batch, &snapshot->batches[i], calls);
+        ok = reconcile_batch(&self, batch, &snapshot->batches[i], calls, &out->after.batches[i]);
         calls += batch->call_count;
     }
     buf_done(&self.scratch);

@@ -2,8 +2,9 @@
  * reconcile - what has to be written so that the stored rows include a folded micro-batch.
  *
  * A pure function: (fold, the stored rows it touches) -> (rows to insert and update, counter
- * differences, change log). It knows nothing of SQL or connections; entity_merge() decides every
- * field. The caller holds the locks of the batches concerned, so what it read is what is there.
+ * differences, change log, the rows as they stand then). It knows nothing of SQL or connections;
+ * entity_merge() decides every field. The caller holds the locks of the batches concerned, so what
+ * it read is what is there.
  *
  * Ownership: everything returned lives in the arena given and borrows from the fold and the
  * snapshot.
@@ -39,7 +40,7 @@ struct stored_attempt {
     int32_t attempt;
     struct slice status; /* SLICE_NONE when not known */
     struct slice versions;
-    struct entity values; /* pending attempts only: texts and numbers, without versions */
+    const struct entity *values; /* pending attempts only: texts and numbers, without versions */
     struct stored_attempt *next;
 };
 
@@ -52,9 +53,11 @@ struct stored_call {
 
 /* One for each call of the fold, in the fold's order. */
 struct call_snapshot {
-    const struct stored_call *call;  /* NULL: not stored */
-    struct stored_attempt *attempts; /* all of the stored call, when the fold touches any */
-    struct stored_attempt *pending;  /* all pending of this call */
+    const struct stored_call *call; /* NULL: not stored */
+    struct stored_attempt *attempts;
+    bool has_attempts;              /* `attempts` are all of the stored call; needed when the fold
+                                       touches any */
+    struct stored_attempt *pending; /* all pending of this call */
 };
 
 /* Aligned with the finished fold: batches[i] is of fold_batch_at(i); calls are those of its batches
@@ -117,6 +120,8 @@ struct write_set {
     struct row_writes gone_pending; /* keys only */
     struct status_write *statuses;  /* ascending by batch, then status; no zero differences */
     size_t status_count;
+    struct snapshot after; /* how the fold's batches and calls stand once all this is written; what
+                              is pending is left out */
 };
 
 /* False (ERR_FATAL) only when a stored `versions` cannot be read: the row was not written by this

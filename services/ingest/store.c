@@ -2,6 +2,7 @@
 
 #include "alloc.h"
 #include "db_value.h"
+#include "recent_calls.h"
 #include "reconcile.h"
 #include "schema_version.h"
 #include "store_params.h"
@@ -26,11 +27,15 @@
 static const char session_options[] = SESSION_OPTIONS;
 static const char session_options_without_flush[] = SESSION_OPTIONS " -c synchronous_commit=off";
 
+/* After a batch was found to be changed by somebody else. Each time that costs a round trip, and a
+ * line in the server's log. */
+#define CAUTIOUS_TRANSACTIONS 100
+
 enum store_state {
     STORE_IDLE,
     STORE_READING,      /* group 1: offsets, locks, rows */
-    STORE_READING_MORE, /* attempts that wait for their call */
-    STORE_WRITING,      /* group 2: the writes and COMMIT */
+    STORE_READING_MORE, /* attempts that wait for their call, calls that were not as known */
+    STORE_WRITING,      /* the last group, or the only one: the writes and COMMIT */
     STORE_ROLLING_BACK,
     STORE_ASKING, /* a claim or a question about offsets */
 };
@@ -53,7 +58,13 @@ struct store {
     void *done_arg;
     bool *moved; /* for each of the transaction's offsets */
     size_t moved_count;
-    bool has_pending;
+    bool has_begun; /* BEGIN was sent, with the reads */
+    int cautious;   /* so many more transactions read before they write */
+    struct recent_calls *recent;
+    int64_t *recalled_version; /* of each of the fold's batches; -1: nothing is known of it */
+    bool *is_unknown;          /* of the fold's calls: to be read */
+    size_t calls_recalled;
+    size_t calls_read;
     struct snapshot snapshot;
     struct write_set writes;
 
@@ -126,6 +137,94 @@ const struct store_offset *store_offset_find(const struct store_offset *offsets,
     return NULL;
 }
 
+/* --- recalling --------------------------------------------------------------------------- */
+
+static size_t fold_call_count(const struct fold *fold)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fold_batch_count(fold); i++)
+        count += fold_batch_at(fold, i)->call_count;
+    return count;
+}
+
+static size_t count_true(const bool *values, size_t count)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += values[i];
+    return found;
+}
+
+/* Nothing is known of the call: it is to be read, its attempts where the fold touches any. */
+static void expect_call(struct store *store, size_t n, const struct fold_call *call)
+{
+    store->snapshot.calls[n] = (struct call_snapshot){.has_attempts = call->attempts != NULL};
+}
+
+/* The batch and its calls, whose first one is the fold's number `n`; the number behind the last. */
+static size_t recall_batch(struct store *store, size_t i, size_t n)
+{
+    const struct fold_batch *batch = fold_batch_at(store->txn->fold, i);
+    const struct recent_batch *known = recent_calls_batch(store->recent, &batch->batch_id);
+    store->recalled_version[i] = known ? recent_batch_stored(known)->version : -1;
+    if (known)
+        store->snapshot.batches[i] = *recent_batch_stored(known);
+    for (size_t j = 0; j < batch->call_count; j++, n++) {
+        const struct fold_call *call = batch->calls[j];
+        if (known &&
+            recent_calls_find(store->recent, known, &call->call_id, &store->snapshot.calls[n])) {
+            store->calls_recalled++;
+        } else {
+            store->is_unknown[n] = true;
+            expect_call(store, n, call);
+        }
+    }
+    return n;
+}
+
+/* Fills the snapshot with what the last transactions left. */
+static void recall(struct store *store)
+{
+    struct arena *arena = &store->arena;
+    size_t batches = fold_batch_count(store->txn->fold);
+    size_t calls = fold_call_count(store->txn->fold);
+    store->snapshot = (struct snapshot){
+        .batches = arena_alloc_zeroed(arena, (batches + 1) * sizeof *store->snapshot.batches),
+        .calls = arena_alloc_zeroed(arena, (calls + 1) * sizeof *store->snapshot.calls),
+    };
+    store->recalled_version = arena_alloc(arena, (batches + 1) * sizeof(int64_t));
+    store->is_unknown = arena_alloc_zeroed(arena, calls + 1);
+    store->calls_recalled = 0;
+    store->calls_read = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < batches; i++)
+        n = recall_batch(store, i, n);
+}
+
+static bool is_anything_recalled(const struct store *store)
+{
+    for (size_t i = 0; i < fold_batch_count(store->txn->fold); i++)
+        if (store->recalled_version[i] >= 0)
+            return true;
+    return false;
+}
+
+/* Whether the transaction can be written without reading anything. */
+static bool is_all_known(const struct store *store)
+{
+    const struct fold *fold = store->txn->fold;
+    size_t n = 0;
+    for (size_t i = 0; i < fold_batch_count(fold); i++) {
+        bool may_wait = store->snapshot.batches[i].pending_attempts > 0;
+        if (store->recalled_version[i] < 0)
+            return false;
+        for (size_t j = 0; j < fold_batch_at(fold, i)->call_count; j++, n++)
+            if (store->is_unknown[n] || (may_wait && !store->snapshot.calls[n].call))
+                return false;
+    }
+    return true;
+}
+
 /* --- reading ----------------------------------------------------------------------------- */
 
 static size_t offset_index(const struct store_transaction *txn, struct slice topic,
@@ -165,7 +264,6 @@ static void read_batch(struct store *store, const PGresult *result, int row)
     };
     if (batch->has_last_created_at)
         batch->last_created_at_us = db_value_time(result, row, 6);
-    store->has_pending |= batch->pending_attempts > 0;
 }
 
 /* The answer comes in the order of the question; were it ever not, rows would be mixed up, so it is
@@ -242,7 +340,9 @@ static void on_pending_read(const PGresult *result, const struct error *err, voi
     for (int row = 0; result && row < PQntuples(result); row++) {
         struct call_snapshot *call = &store->snapshot.calls[db_value_int4(result, row, 0)];
         struct stored_attempt *pending = arena_alloc_zeroed(&store->arena, sizeof *pending);
-        struct field *fields = pending->values.fields;
+        struct entity *values = arena_alloc_zeroed(&store->arena, sizeof *values);
+        struct field *fields = values->fields;
+        pending->values = values;
         pending->attempt = db_value_int4(result, row, 1);
         pending->versions = arena_copy(&store->arena, db_value_bytes(result, row, 2));
         pending->status = arena_copy(&store->arena, db_value_bytes(result, row, 3));
@@ -258,27 +358,23 @@ static void on_pending_read(const PGresult *result, const struct error *err, voi
     answered(store, err);
 }
 
-static size_t fold_call_count(const struct fold *fold)
+/* Asks for the calls that are not known. */
+static void ask_calls(struct store *store)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < fold_batch_count(fold); i++)
-        count += fold_batch_at(fold, i)->call_count;
-    return count;
+    const struct fold *fold = store->txn->fold;
+    size_t count = count_true(store->is_unknown, fold_call_count(fold));
+    if (count == 0)
+        return;
+    store->calls_read += count;
+    store_params_read_calls(&store->params, fold, store->is_unknown);
+    execute(store, SQL_READ_CALLS, true, on_calls_read);
 }
 
 static void send_reads(struct store *store)
 {
     const struct store_transaction *txn = store->txn;
-    size_t calls = fold_call_count(txn->fold);
-    store->snapshot = (struct snapshot){
-        .batches = arena_alloc_zeroed(&store->arena, (fold_batch_count(txn->fold) + 1) *
-                                                         sizeof *store->snapshot.batches),
-        .calls = arena_alloc_zeroed(&store->arena, (calls + 1) * sizeof *store->snapshot.calls),
-    };
-    store->moved =
-        arena_alloc_zeroed(&store->arena, (txn->offset_count + 1) * sizeof *store->moved);
-
     begin_group(store, STORE_READING);
+    store->has_begun = true;
     execute(store, SQL_BEGIN, false, on_answered);
     store_params_move(&store->params, store->group_id, txn->offsets, txn->offset_count);
     execute(store, SQL_MOVE_OFFSETS, true, on_offsets_moved);
@@ -286,19 +382,46 @@ static void send_reads(struct store *store)
         store_params_lock_batches(&store->params, txn->fold);
         execute(store, SQL_LOCK_BATCHES, true, on_batches_locked);
     }
-    if (calls) {
-        store_params_read_calls(&store->params, txn->fold);
-        execute(store, SQL_READ_CALLS, true, on_calls_read);
-    }
+    ask_calls(store);
     send_group(store);
 }
 
-static void send_pending_read(struct store *store)
+/* Sorts out what group 1 was not asked for, now that the batches are locked: calls of batches that
+ * are not as they were known, and attempts that wait for a call that is not stored. */
+static void find_missing(struct store *store, bool *has_pending)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < fold_batch_count(store->txn->fold); i++) {
+        const struct fold_batch *batch = fold_batch_at(store->txn->fold, i);
+        const struct stored_batch *stored = &store->snapshot.batches[i];
+        bool is_as_known = store->recalled_version[i] == stored->version;
+        for (size_t j = 0; j < batch->call_count; j++, n++) {
+            bool is_read = store->is_unknown[n];
+            store->is_unknown[n] = !is_read && !is_as_known;
+            if (store->is_unknown[n])
+                expect_call(store, n, batch->calls[j]);
+            has_pending[n] = stored->pending_attempts > 0 && !store->snapshot.calls[n].call;
+        }
+    }
+}
+
+/* False when nothing is missing. */
+static bool send_more_reads(struct store *store)
+{
+    size_t calls = fold_call_count(store->txn->fold);
+    bool *has_pending = arena_alloc_zeroed(&store->arena, calls + 1);
+    find_missing(store, has_pending);
+    size_t pending = count_true(has_pending, calls);
+    if (pending == 0 && count_true(store->is_unknown, calls) == 0)
+        return false;
     begin_group(store, STORE_READING_MORE);
-    store_params_read_pending(&store->params, store->txn->fold, store->snapshot.batches);
-    execute(store, SQL_READ_PENDING, true, on_pending_read);
+    ask_calls(store);
+    if (pending) {
+        store_params_read_pending(&store->params, store->txn->fold, has_pending);
+        execute(store, SQL_READ_PENDING, true, on_pending_read);
+    }
     send_group(store);
+    return true;
 }
 
 /* --- writing ----------------------------------------------------------------------------- */
@@ -354,10 +477,25 @@ static void write_dead_letters(struct store *store)
     execute(store, SQL_INSERT_DEAD_LETTERS, true, on_answered);
 }
 
+/* What group 1 does otherwise, and fails where it would have found anything else than is known. */
+static void begin_as_known(struct store *store)
+{
+    const struct store_transaction *txn = store->txn;
+    execute(store, SQL_BEGIN, false, on_answered);
+    store_params_move(&store->params, store->group_id, txn->offsets, txn->offset_count);
+    execute(store, SQL_MOVE_ALL_OFFSETS, true, on_answered);
+    if (fold_batch_count(txn->fold)) {
+        store_params_lock_unchanged(&store->params, txn->fold, store->snapshot.batches);
+        execute(store, SQL_LOCK_UNCHANGED, true, on_answered);
+    }
+}
+
 static void send_writes(struct store *store)
 {
     const struct write_set *writes = &store->writes;
     begin_group(store, STORE_WRITING);
+    if (!store->has_begun)
+        begin_as_known(store);
     write_batches(store, writes);
     write_rows(store, SQL_INSERT_CALLS, &writes->new_calls, store_params_insert_calls);
     write_rows(store, SQL_UPDATE_CALLS, &writes->changed_calls, store_params_update_calls);
@@ -407,8 +545,12 @@ static void finish_write(struct store *store, enum store_outcome outcome)
         .moved = store->moved,
         .rows_written = rows_of(&store->writes),
         .batches_changed = store->writes.batch_count,
+        .calls_recalled = store->calls_recalled,
+        .calls_read = store->calls_read,
     };
     store_done_fn *fn = store->on_done;
+    if (outcome == STORE_COMMITTED)
+        recent_calls_note(store->recent, store->txn->fold, &store->snapshot, &store->writes.after);
     leave_read_only_server(store);
     store->state = STORE_IDLE;
     store->txn = NULL;
@@ -443,9 +585,7 @@ static void step_after_reading(struct store *store)
         finish_write(store, STORE_FAILED); /* connection lost, no COMMIT under way */
     else if (store->failure.kind != ERR_NONE || is_fenced(store))
         send_rollback(store);
-    else if (store->state == STORE_READING && store->has_pending)
-        send_pending_read(store);
-    else
+    else if (store->state == STORE_READING_MORE || !send_more_reads(store))
         reconcile_and_write(store);
 }
 
@@ -457,6 +597,42 @@ static void step_after_writing(struct store *store)
         finish_write(store, STORE_UNCERTAIN);
     else
         send_rollback(store);
+}
+
+static void begin_transaction(struct store *store)
+{
+    arena_reset(&store->arena);
+    store->moved =
+        arena_alloc_zeroed(&store->arena, (store->txn->offset_count + 1) * sizeof *store->moved);
+    store->moved_count = 0;
+    store->has_begun = false;
+    store->writes = (struct write_set){0};
+    recall(store);
+    if (store->cautious == 0 && is_all_known(store)) {
+        reconcile_and_write(store);
+        return;
+    }
+    store->cautious -= store->cautious > 0;
+    send_reads(store);
+}
+
+/*
+ * Nothing counts as refused before it has been tried with what the database itself says. First what
+ * is known is compared, batch by batch (and for a while from then on: others write to the same
+ * batches); then nothing is known.
+ */
+static void step_after_rollback(struct store *store)
+{
+    enum store_outcome outcome = outcome_of_failure(store);
+    bool has_looked = store->has_begun;
+    if (outcome != STORE_REFUSED || (has_looked && !is_anything_recalled(store))) {
+        finish_write(store, outcome);
+        return;
+    }
+    if (has_looked)
+        recent_calls_forget(store->recent);
+    store->cautious = CAUTIOUS_TRANSACTIONS;
+    begin_transaction(store);
 }
 
 static void step_after_asking(struct store *store)
@@ -482,7 +658,7 @@ static void step(struct store *store)
         step_after_writing(store);
         break;
     case STORE_ROLLING_BACK:
-        finish_write(store, outcome_of_failure(store));
+        step_after_rollback(store);
         break;
     case STORE_ASKING:
         step_after_asking(store);
@@ -497,14 +673,10 @@ static void step(struct store *store)
 void store_write(struct store *store, const struct store_transaction *txn, store_done_fn *fn,
                  void *arg)
 {
-    arena_reset(&store->arena);
     store->txn = txn;
     store->on_done = fn;
     store->done_arg = arg;
-    store->moved_count = 0;
-    store->has_pending = false;
-    store->writes = (struct write_set){0};
-    send_reads(store);
+    begin_transaction(store);
 }
 
 static void on_offsets_read(const PGresult *result, const struct error *err, void *arg)
@@ -582,6 +754,7 @@ static void on_conn_lost(struct db_conn *conn, const struct error *err, void *ar
 {
     (void)conn;
     struct store *store = arg;
+    recent_calls_forget(store->recent);
     if (store->observer.on_lost)
         store->observer.on_lost(err, store->observer_arg);
 }
@@ -596,6 +769,7 @@ struct store *store_new(struct event_base *base, const struct store_config *conf
     store->observer_arg = arg;
     db_params_init(&store->params);
     arena_init(&store->arena);
+    store->recent = recent_calls_new(config->recent_bytes);
     const struct db_conn_config conn_config = {
         .conninfo = config->database_url,
         .application_name = "callboard-ingest",
@@ -622,6 +796,7 @@ void store_free(struct store **store)
     db_conn_free(&self->conn);
     db_params_done(&self->params);
     arena_done(&self->arena);
+    recent_calls_free(&self->recent);
     free(self->group_id);
     free(self->owner);
     free(self);

@@ -2,14 +2,22 @@
  * store - the ingest's side of PostgreSQL: all its SQL, and the transaction that stores a
  * micro-batch.
  *
- * A transaction takes two round trips, each one pipeline group:
+ * Where the last transactions left all that it concerns (recent_calls.h), a transaction takes one
+ * round trip, one pipeline group:
  *
- *   1. BEGIN; move the offsets (fenced by epoch); lock the batches; read the rows concerned.
  *      - reconcile() decides what to write -
+ *      BEGIN; move the offsets (fenced by epoch) and lock the batches, both or an error where
+ *      anything is not as it was left; the writes; COMMIT.
+ *
+ * After that error, and where something is not known, it takes two:
+ *
+ *   1. BEGIN; move the offsets; lock the batches; read the calls that are not known.
+ *      - reconcile() -
  *   2. the writes; COMMIT.
  *
- * (Attempts that wait for their call are read in a round trip between, when a batch has any.) One
- * transaction is under way at a time; claims queue behind it on the same connection.
+ * (A round trip between reads attempts that wait for their call, when a batch has any, and calls
+ * of batches that turned out to be changed.) One transaction is under way at a time; claims queue
+ * behind it on the same connection.
  *
  * Ownership: requests are borrowed until their callback. Threads: the event loop's.
  * Callbacks: exactly one per accepted request, never before the call returns.
@@ -38,6 +46,7 @@ struct store_config {
      * back together, and the loss of the connection that comes with it makes the owner read both
      * again. */
     bool commits_without_flush;
+    size_t recent_bytes; /* for what is not to be read again; see recent_calls_new() */
 };
 
 /* Where a partition stands; `topic` is borrowed. */
@@ -87,6 +96,8 @@ struct store_result {
     const bool *moved;       /* STORE_FENCED: for each offset given, whether it is still ours */
     size_t rows_written;
     size_t batches_changed;
+    size_t calls_recalled; /* known without asking */
+    size_t calls_read;
 };
 
 typedef void store_done_fn(const struct store_result *result, void *arg);

@@ -167,21 +167,28 @@ void store_params_lock_batches(struct db_params *params, const struct fold *fold
     db_params_array_end(params);
 }
 
-/* Which calls of the fold a question is about: those of batches that have waiting attempts, or all.
- */
+void store_params_lock_unchanged(struct db_params *params, const struct fold *fold,
+                                 const struct stored_batch *batches)
+{
+    store_params_lock_batches(params, fold);
+    db_params_array_begin(params, DB_INT8);
+    for (size_t i = 0; i < fold_batch_count(fold); i++)
+        db_params_array_int8(params, batches[i].version);
+    db_params_array_end(params);
+}
+
 typedef void add_call_fn(struct db_params *params, int32_t n, const struct fold_batch *batch,
                          const struct fold_call *call);
 
 static void call_column(struct db_params *params, enum db_type type, const struct fold *fold,
-                        const struct stored_batch *batches, add_call_fn *add)
+                        const bool *wanted, add_call_fn *add)
 {
     int32_t n = 0;
     db_params_array_begin(params, type);
     for (size_t i = 0; i < fold_batch_count(fold); i++) {
         const struct fold_batch *batch = fold_batch_at(fold, i);
-        bool wanted = !batches || batches[i].pending_attempts > 0;
         for (size_t j = 0; j < batch->call_count; j++, n++)
-            if (wanted)
+            if (wanted[n])
                 add(params, n, batch, batch->calls[j]);
     }
     db_params_array_end(params);
@@ -219,22 +226,22 @@ static void add_with_attempts(struct db_params *params, int32_t n, const struct 
     db_params_array_bool(params, call->attempts != NULL);
 }
 
-void store_params_read_calls(struct db_params *params, const struct fold *fold)
+void store_params_read_calls(struct db_params *params, const struct fold *fold, const bool *wanted)
 {
     db_params_reset(params);
-    call_column(params, DB_INT4, fold, NULL, add_number);
-    call_column(params, DB_BYTEA, fold, NULL, add_batch_id);
-    call_column(params, DB_BYTEA, fold, NULL, add_call_id);
-    call_column(params, DB_BOOL, fold, NULL, add_with_attempts);
+    call_column(params, DB_INT4, fold, wanted, add_number);
+    call_column(params, DB_BYTEA, fold, wanted, add_batch_id);
+    call_column(params, DB_BYTEA, fold, wanted, add_call_id);
+    call_column(params, DB_BOOL, fold, wanted, add_with_attempts);
 }
 
 void store_params_read_pending(struct db_params *params, const struct fold *fold,
-                               const struct stored_batch *batches)
+                               const bool *wanted)
 {
     db_params_reset(params);
-    call_column(params, DB_INT4, fold, batches, add_number);
-    call_column(params, DB_BYTEA, fold, batches, add_batch_id);
-    call_column(params, DB_BYTEA, fold, batches, add_call_id);
+    call_column(params, DB_INT4, fold, wanted, add_number);
+    call_column(params, DB_BYTEA, fold, wanted, add_batch_id);
+    call_column(params, DB_BYTEA, fold, wanted, add_call_id);
 }
 
 /* --- batches ----------------------------------------------------------------------------- */

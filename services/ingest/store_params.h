@@ -14,12 +14,17 @@ void store_params_offsets(struct db_params *params, const char *group_id,
                           const struct store_offset *offsets, size_t count);
 void store_params_claim(struct db_params *params, const char *group_id, const char *owner,
                         const struct store_offset *wanted, size_t count);
+/* For SQL_MOVE_OFFSETS and SQL_MOVE_ALL_OFFSETS. */
 void store_params_move(struct db_params *params, const char *group_id,
                        const struct store_offset *offsets, size_t count);
 void store_params_lock_batches(struct db_params *params, const struct fold *fold);
-void store_params_read_calls(struct db_params *params, const struct fold *fold);
+/* `batches` of the fold as they are expected to be stored. */
+void store_params_lock_unchanged(struct db_params *params, const struct fold *fold,
+                                 const struct stored_batch *batches);
+/* Of the fold's calls those that are `wanted`, in its order. */
+void store_params_read_calls(struct db_params *params, const struct fold *fold, const bool *wanted);
 void store_params_read_pending(struct db_params *params, const struct fold *fold,
-                               const struct stored_batch *batches);
+                               const bool *wanted);
 void store_params_batches(struct db_params *params, const struct write_set *writes);
 void store_params_changes(struct db_params *params, const struct write_set *writes);
 void store_params_insert_calls(struct db_params *params, const struct row_writes *writes);

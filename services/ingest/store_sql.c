@@ -10,6 +10,21 @@
  * Arrays are unnested in a SELECT list: unnest() of several arrays in FROM keeps each column in a
  * tuple store of its own first (figures: the README of this folder).
  */
+#define MOVE_OFFSETS                                                                               \
+    "UPDATE callboard.kafka_offset o SET next_offset = u.next_offset, "                            \
+    "last_offset = u.next_offset - 1, last_fingerprint = u.fingerprint, updated_at = now() "       \
+    "FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], "            \
+    "$7::bigint[]) "                                                                               \
+    "  u(topic, partition, epoch, expected, next_offset, fingerprint) "                            \
+    "WHERE o.group_id = $1::text AND o.topic = u.topic AND o.partition = u.partition "             \
+    "AND o.epoch = u.epoch AND o.next_offset = u.expected "                                        \
+    "RETURNING o.topic, o.partition"
+
+/* Fails when there are fewer rows than expected, with `text` in the message: what stands behind it
+ * in the pipeline, COMMIT included, is not executed then. */
+#define ALL_OR_ERROR(expected, text)                                                               \
+    "CASE WHEN count(*) = " expected " THEN 0 ELSE ('" text ": ' || count(*))::integer END"
+
 const struct db_statement store_statements[SQL_COUNT] = {
     [SQL_BEGIN] = {"begin", "BEGIN"},
     [SQL_COMMIT] = {"commit", "COMMIT"},
@@ -31,16 +46,11 @@ const struct db_statement store_statements[SQL_COUNT] = {
                           "JOIN callboard.kafka_offset o ON o.group_id = $1::text AND o.topic = "
                           "u.topic AND o.partition = u.partition"},
 
-    [SQL_MOVE_OFFSETS] =
-        {"move_offsets",
-         "UPDATE callboard.kafka_offset o SET next_offset = u.next_offset, "
-         "last_offset = u.next_offset - 1, last_fingerprint = u.fingerprint, updated_at = now() "
-         "FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[], "
-         "$7::bigint[]) "
-         "  u(topic, partition, epoch, expected, next_offset, fingerprint) "
-         "WHERE o.group_id = $1::text AND o.topic = u.topic AND o.partition = u.partition "
-         "AND o.epoch = u.epoch AND o.next_offset = u.expected "
-         "RETURNING o.topic, o.partition"},
+    [SQL_MOVE_OFFSETS] = {"move_offsets", MOVE_OFFSETS},
+    [SQL_MOVE_ALL_OFFSETS] = {"move_all_offsets",
+                              "WITH moved AS (" MOVE_OFFSETS ") "
+                              "SELECT " ALL_OR_ERROR("cardinality($2)",
+                                                     "a partition was taken over") " FROM moved"},
 
     /* The lock is an update that changes nothing: it waits for another writer and then returns what
      * that one left, makes the row where there is none, and works on tables distributed over
@@ -51,6 +61,15 @@ const struct db_statement store_statements[SQL_COUNT] = {
                           "ON CONFLICT (batch_id) DO UPDATE SET version = b.version "
                           "RETURNING b.batch_id, b.version, b.versions, b.calls, "
                           "b.pending_attempts, b.created_in_order, b.last_created_at"},
+
+    [SQL_LOCK_UNCHANGED] =
+        {"lock_unchanged",
+         "WITH locked AS ("
+         "UPDATE callboard.batch b SET version = b.version "
+         "FROM (SELECT unnest($1::bytea[]) AS batch_id, unnest($2::bigint[]) AS version) u "
+         "WHERE b.batch_id = u.batch_id AND b.version = u.version RETURNING b.batch_id) "
+         "SELECT " ALL_OR_ERROR("cardinality($1)",
+                                "a batch was changed by another process") " FROM locked"},
 
     [SQL_READ_CALLS] =
         {"read_calls",

@@ -311,7 +311,7 @@ class Fencing(unittest.TestCase):
 
 
 class CatchingUp(unittest.TestCase):
-    def test_a_backlog_is_read_without_a_pause(self):
+    def test_a_backlog_is_read_without_a_pause_and_most_rows_are_not_read_again(self):
         with new_stack() as stack:
             log = os.path.join(stack.folder, "ack.log")
             stack.dialsim("--seed", "5", "--batches", "3", "--at-once", "3", "--calls", "4000", "--owner", OWNER, "--words", "5", "--ack-log", log)
@@ -320,6 +320,8 @@ class CatchingUp(unittest.TestCase):
             stack.wait_stored(end_offsets(read_ack_log(log)))
             self.assertGreater(ingest.metric("callboard_ingest_transaction_seconds_sum"), 1.5, "not long enough to show anything")
             self.assertEqual(ingest.metric("callboard_ingest_pauses_total"), 0)
+            recalled, read = (ingest.metric(f'callboard_ingest_call_lookups_total{{from="{place}"}}') for place in ("memory", "database"))
+            self.assertGreater(recalled, 4 * read)
             self.assertEqual(check_database(stack.server, model_of(read_ack_log(log))[0], stack.database), [])
 
 

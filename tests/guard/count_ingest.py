@@ -10,6 +10,7 @@ from callgrind import instructions  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 EVENTS = 16000  # each of 4,000 calls with its three statuses
+RECENT_BYTES = 16 << 20  # as by default
 SERVER = {"autovacuum": "off", "wal_compression": "off", "wal_level": "replica", "checkpoint_timeout": "1h", "bgwriter_delay": "10s",
           "wal_writer_delay": "10s"}
 
@@ -21,7 +22,7 @@ def store(bin_dir, server, size, events):
     subprocess.run([os.path.join(bin_dir, "callboard-ctl"), "migrate"], check=True, capture_output=True,
                    env={**os.environ, "DATABASE_URL": server.url(database)})
     before = server.sql("CHECKPOINT; SELECT pg_current_wal_insert_lsn() - '0/0'")
-    done = subprocess.run([os.path.join(bin_dir, "ingest_costs"), "store", str(size), str(events), server.url(database)],
+    done = subprocess.run([os.path.join(bin_dir, "ingest_costs"), "store", str(size), str(events), server.url(database), str(RECENT_BYTES)],
                           check=True, capture_output=True, text=True)
     after = server.sql("SELECT pg_current_wal_insert_lsn() - '0/0'")
     return json.loads(done.stdout), int(after[0][0]) - int(before[0][0])

@@ -1,8 +1,8 @@
 /*
  * ingest_costs - puts a fixed load through the parts of callboard-ingest, for tests/guard/ingest.
  *
- * usage: ingest_costs fold EVENTS                        decodes and folds them (run it under
- * callgrind) ingest_costs store SIZE EVENTS DATABASE_URL     stores them, SIZE a transaction
+ * usage: ingest_costs fold EVENTS   decodes and folds them (run it under callgrind)
+ *        ingest_costs store SIZE EVENTS DATABASE_URL RECENT_BYTES   stores them, SIZE a transaction
  *
  * `store` prints what the transactions took: {"transactions", "statements", "round_trips"}. The
  * linker puts the counters below in the place of common's functions (CMakeLists.txt, --wrap).
@@ -132,14 +132,15 @@ static void on_lost(const struct error *err, void *arg)
     stop(arg, err->text);
 }
 
-static int store_load(size_t size, size_t events, const char *url)
+static int store_load(size_t size, size_t events, const char *url, size_t recent_bytes)
 {
     struct load load = {.base = service_event_base_new(),
                         .fold = fold_new(),
                         .offset = {.topic = "guard"},
                         .size = size,
                         .end = events};
-    const struct store_config config = {.database_url = url, .group_id = "guard", .owner = "guard"};
+    const struct store_config config = {
+        .database_url = url, .group_id = "guard", .owner = "guard", .recent_bytes = recent_bytes};
     const struct store_observer observer = {on_ready, on_lost};
     arena_init(&load.arena);
     load.store = store_new(load.base, &config, &observer, &load);
@@ -170,8 +171,10 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "fold") == 0)
         return fold_load(strtoul(argv[2], NULL, 10));
-    if (argc == 5 && strcmp(argv[1], "store") == 0)
-        return store_load(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4]);
-    (void)fputs("usage: ingest_costs fold EVENTS | store SIZE EVENTS DATABASE_URL\n", stderr);
+    if (argc == 6 && strcmp(argv[1], "store") == 0)
+        return store_load(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), argv[4],
+                          strtoul(argv[5], NULL, 10));
+    (void)fputs("usage: ingest_costs fold EVENTS | store SIZE EVENTS DATABASE_URL RECENT_BYTES\n",
+                stderr);
     return 2;
 }

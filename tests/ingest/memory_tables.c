@@ -56,7 +56,7 @@ static struct stored_attempt *read_attempts(struct memory_table *table,
         attempt->attempt = row->attempt;
         attempt->versions = row->versions;
         attempt->status = row->values.fields[ATTEMPT_STATUS].text;
-        attempt->values = row->values;
+        attempt->values = &row->values;
         attempt->next = list;
         list = attempt;
     }
@@ -79,6 +79,7 @@ static struct call_snapshot read_call(struct memory_tables *tables, const struct
         snapshot.call = stored;
         snapshot.attempts =
             read_attempts(&tables->attempts, &batch->batch_id, NULL, row->position, arena);
+        snapshot.has_attempts = true;
     }
     snapshot.pending = read_attempts(&tables->pending, &batch->batch_id, &call->call_id, 0, arena);
     return snapshot;
@@ -106,6 +107,73 @@ static struct snapshot read_all(struct memory_tables *tables, struct fold *fold,
             snapshot.calls[calls++] = read_call(tables, batch, batch->calls[j], arena);
     }
     return snapshot;
+}
+
+/* --- what is known without reading --------------------------------------------------------- */
+
+static void expect_same_attempts(const struct stored_attempt *known,
+                                 const struct stored_attempt *stored)
+{
+    size_t count = 0;
+    for (const struct stored_attempt *at = stored; at; at = at->next)
+        count++;
+    for (const struct stored_attempt *at = known; at; at = at->next, count--) {
+        const struct stored_attempt *same = stored;
+        while (same && same->attempt != at->attempt)
+            same = same->next;
+        cr_assert_not_null(same, "attempt %d is known, and not stored", at->attempt);
+        cr_assert(slice_equal(at->versions, same->versions));
+        cr_assert_eq(slice_is_set(at->status), slice_is_set(same->status));
+        cr_assert(slice_equal(at->status, same->status));
+    }
+    cr_assert_eq(count, 0, "%zu attempts are stored, and not known", count);
+}
+
+static void expect_same_call(const struct call_snapshot *known, const struct call_snapshot *stored)
+{
+    cr_assert_eq(known->call == NULL, stored->call == NULL);
+    if (!known->call)
+        return;
+    cr_assert_eq(known->call->position, stored->call->position);
+    cr_assert_eq(known->call->has_created_at, stored->call->has_created_at);
+    if (known->call->has_created_at)
+        cr_assert_eq(known->call->created_at_us, stored->call->created_at_us);
+    cr_assert(slice_equal(known->call->versions, stored->call->versions));
+    cr_assert(known->has_attempts);
+    expect_same_attempts(known->attempts, stored->attempts);
+}
+
+static void expect_same_batch(const struct stored_batch *known, const struct stored_batch *stored)
+{
+    cr_assert(slice_equal(known->versions, stored->versions));
+    cr_assert_eq(known->calls, stored->calls);
+    cr_assert_eq(known->pending_attempts, stored->pending_attempts);
+    cr_assert_eq(known->created_in_order, stored->created_in_order);
+    cr_assert_eq(known->has_last_created_at, stored->has_last_created_at);
+    if (known->has_last_created_at)
+        cr_assert_eq(known->last_created_at_us, stored->last_created_at_us);
+}
+
+static void expect_recent_to_agree(struct memory_tables *tables, const struct fold *fold,
+                                   const struct snapshot *snapshot)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fold_batch_count(fold); i++) {
+        const struct fold_batch *batch = fold_batch_at(fold, i);
+        const struct recent_batch *known = recent_calls_batch(tables->recent, &batch->batch_id);
+        if (known && recent_batch_stored(known)->version != snapshot->batches[i].version)
+            known = NULL;
+        if (known)
+            expect_same_batch(recent_batch_stored(known), &snapshot->batches[i]);
+        for (size_t j = 0; j < batch->call_count; j++, n++) {
+            struct call_snapshot found;
+            if (!known ||
+                !recent_calls_find(tables->recent, known, &batch->calls[j]->call_id, &found))
+                continue;
+            tables->recalled++;
+            expect_same_call(&found, &snapshot->calls[n]);
+        }
+    }
 }
 
 /* --- writing ----------------------------------------------------------------------------- */
@@ -205,6 +273,8 @@ void memory_tables_store(struct memory_tables *tables, struct fold *fold)
     arena_init(&arena);
     fold_finish(fold);
     struct snapshot snapshot = read_all(tables, fold, &arena);
+    if (tables->recent)
+        expect_recent_to_agree(tables, fold, &snapshot);
     cr_assert(reconcile(fold, &snapshot, &arena, &writes, &err), "%s", err.text);
     for (size_t i = 0; i < writes.batch_count; i++)
         write_batch(tables, &writes.batches[i]);
@@ -217,6 +287,8 @@ void memory_tables_store(struct memory_tables *tables, struct fold *fold)
     delete_rows(&tables->pending, &writes.gone_pending);
     update_rows(tables, &tables->pending, &writes.changed_pending);
     insert_rows(tables, &tables->pending, &writes.new_pending);
+    if (tables->recent)
+        recent_calls_note(tables->recent, fold, &snapshot, &writes.after);
     arena_done(&arena);
 }
 

@@ -5,6 +5,7 @@
 #ifndef CALLBOARD_TESTS_MEMORY_TABLES_H
 #define CALLBOARD_TESTS_MEMORY_TABLES_H
 
+#include "recent_calls.h"
 #include "reconcile.h"
 
 #include <stdbool.h>
@@ -49,12 +50,14 @@ struct memory_tables {
     struct memory_table pending;
     struct memory_status statuses[256];
     size_t status_count;
+    struct recent_calls *recent; /* the test's; NULL: the next transaction is another process's */
+    size_t recalled;             /* calls that it knew */
 };
 
 void memory_tables_init(struct memory_tables *tables);
 void memory_tables_done(struct memory_tables *tables);
-/* One transaction: reads, reconciles, writes. Asserts that inserts are new and updates find their
- * row. */
+/* One transaction: reads, reconciles, writes. Asserts that inserts are new, that updates find their
+ * row, and that what `recent` knows is what is stored. */
 void memory_tables_store(struct memory_tables *tables, struct fold *fold);
 
 struct memory_batch *memory_batch_find(struct memory_tables *tables, const struct object_id *id);

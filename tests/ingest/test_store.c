@@ -15,6 +15,8 @@ struct fixture {
     enum store_outcome outcome;
     enum error_kind kind;
     bool moved;
+    size_t recalled;
+    size_t read;
     int ready;
     int lost;
     size_t offsets;
@@ -40,6 +42,8 @@ static void on_done(const struct store_result *result, void *arg)
     fixture->outcome = result->outcome;
     fixture->kind = result->err->kind;
     fixture->moved = result->moved[0];
+    fixture->recalled = result->calls_recalled;
+    fixture->read = result->calls_read;
 }
 
 static void on_offsets(const struct store_offset *offsets, size_t count, const struct error *err,
@@ -53,9 +57,10 @@ static void on_offsets(const struct store_offset *offsets, size_t count, const s
     fixture->fingerprint = count ? offsets[0].fingerprint : 0;
 }
 
-static void setup(struct fixture *fixture)
+static void setup_with(struct fixture *fixture, size_t recent_bytes)
 {
-    static const struct store_config config = {"", "group", "host/1"};
+    const struct store_config config = {
+        .database_url = "", .group_id = "group", .owner = "host/1", .recent_bytes = recent_bytes};
     static const struct store_observer observer = {on_ready, on_lost};
     *fixture = (struct fixture){0};
     fixture->store = store_new(NULL, &config, &observer, fixture);
@@ -64,10 +69,25 @@ static void setup(struct fixture *fixture)
     fake_db_conn_set_ready(true);
 }
 
+static void setup(struct fixture *fixture)
+{
+    setup_with(fixture, 0);
+}
+
 static void done(struct fixture *fixture)
 {
     store_free(&fixture->store);
     fold_free(&fixture->fold);
+}
+
+/* Begins the transaction of what has been folded. */
+static void begin_folded(struct fixture *fixture)
+{
+    fold_finish(fixture->fold);
+    fixture->outcomes = 0;
+    fixture->txn = (struct store_transaction){&fixture->offset, 1, fixture->fold, NULL, 0};
+    store_write(fixture->store, &fixture->txn, on_done, fixture);
+    cr_assert_eq(fixture->outcomes, 0, "no callback before the call returns");
 }
 
 /* Begins the transaction of one call event. */
@@ -78,10 +98,7 @@ static void begin(struct fixture *fixture)
     fixture->call.entity.fields[CALL_PHONE_NUMBER] =
         (struct field){.version = &fixture->call.version, .text = SLICE("123")};
     fold_add(fixture->fold, &fixture->call);
-    fold_finish(fixture->fold);
-    fixture->txn = (struct store_transaction){&fixture->offset, 1, fixture->fold, NULL, 0};
-    store_write(fixture->store, &fixture->txn, on_done, fixture);
-    cr_assert_eq(fixture->outcomes, 0, "no callback before the call returns");
+    begin_folded(fixture);
 }
 
 static PGresult *moved_row(void)
@@ -269,6 +286,272 @@ Test(store, refuses_rows_that_come_in_another_order)
     cr_assert_eq(fixture.kind, ERR_FATAL);
     done(&fixture);
 }
+
+/* --- without reading ----------------------------------------------------------------------- */
+
+static PGresult *locked_row_at(const struct fixture *fixture, int64_t version, int32_t calls)
+{
+    PGresult *result = locked_row(fixture, 0);
+    fake_result_set_int8(result, 0, 1, version);
+    fake_result_set_int4(result, 0, 3, calls);
+    return result;
+}
+
+static void answer_writes_of_a_new_call(void)
+{
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_CALLS, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+}
+
+/* The first call of a batch is stored, which has version 6 then. */
+static void store_first(struct fixture *fixture)
+{
+    setup_with(fixture, 1 << 20);
+    begin(fixture);
+    answer_reads(fixture, 0);
+    answer_writes_of_a_new_call();
+    expect_outcome(fixture, STORE_COMMITTED);
+    fold_reset(fixture->fold);
+    fixture->offset.expected = 101;
+    fixture->offset.next_offset = 102;
+}
+
+/* A further event of the first call, or the event of another one. */
+static struct event phone_log_of(const struct fixture *fixture, const char *status)
+{
+    static const struct version later = {2, SLICE_NONE, SLICE("s"), SLICE("j")};
+    struct event event = {
+        .batch_id = fixture->call.batch_id, .call_id = fixture->call.call_id, .attempt = 1};
+    event.version = later;
+    event.entity.kind = ENTITY_ATTEMPT;
+    event.entity.fields[ATTEMPT_STATUS] =
+        (struct field){.version = &later, .text = slice_of(status)};
+    return event;
+}
+
+static void begin_log(struct fixture *fixture, const struct event *log)
+{
+    fold_add(fixture->fold, log);
+    begin_folded(fixture);
+}
+
+Test(store, writes_in_one_round_trip_what_it_need_not_read)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    cr_assert_eq(fake_db_conn_pending(), 8, "one group, COMMIT included");
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COUNT_STATUSES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_ATTEMPTS, "INSERT 0 1");
+    cr_assert_eq(fixture.outcomes, 0, "nothing is told before COMMIT is answered");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(&fixture, STORE_COMMITTED);
+    cr_assert_eq(fixture.recalled, 1);
+    cr_assert_eq(fixture.read, 0);
+    done(&fixture);
+}
+
+Test(store, writes_a_further_call_of_a_batch_without_reading)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    fixture.call.call_id.bytes[0] = 9;
+    fold_add(fixture.fold, &fixture.call);
+    begin_folded(&fixture);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    answer_writes_of_a_new_call();
+    expect_outcome(&fixture, STORE_COMMITTED);
+    done(&fixture);
+}
+
+Test(store, reads_attempts_that_may_wait_for_a_call_it_knows_not_to_be_there)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    log.call_id.bytes[0] = 9;
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(&fixture, STORE_COMMITTED);
+
+    begin_folded(&fixture);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    PGresult *locked = locked_row_at(&fixture, 7, 1);
+    fake_result_set_int4(locked, 0, 4, 1);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked, NULL);
+    fake_db_conn_answer(SQL_READ_PENDING, fake_result(8, 0), NULL);
+    cr_assert_geq(fake_db_conn_pending(), 1, "the writes and COMMIT");
+    done(&fixture);
+}
+
+/* What follows from an error of the group that relied on what was known: the first call is read
+ * again, since its batch has another version by now. */
+static void expect_first_to_be_read(struct fixture *fixture)
+{
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    cr_assert_eq(fixture->outcomes, 0, "nobody is told: it is tried by reading");
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(fixture, 9, 3), NULL);
+    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+}
+
+Test(store, reads_all_when_another_process_has_changed_a_batch)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
+    expect_first_to_be_read(&fixture);
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(&fixture, STORE_COMMITTED);
+    cr_assert_eq(fixture.read, 1);
+
+    fold_reset(fixture.fold);
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL); /* for a while it looks first */
+    done(&fixture);
+}
+
+Test(store, says_that_it_is_fenced_after_the_group_that_found_it_out)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_fail(SQL_MOVE_ALL_OFFSETS, ERR_REJECT, "22P02");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, fake_result(2, 0), NULL);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(&fixture, 6, 1), NULL);
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    expect_outcome(&fixture, STORE_FENCED);
+    cr_assert_not(fixture.moved);
+    done(&fixture);
+}
+
+Test(store, says_that_it_is_fenced_where_there_are_dead_letters_alone)
+{
+    static const struct rejection rejection = {.reason = REJECT_NOT_JSON};
+    static const struct store_dead_letter letter = {
+        .topic = "dialer.calls", .partition = 3, .offset = 100, .rejection = &rejection};
+    struct fixture fixture;
+    setup_with(&fixture, 1 << 20);
+    fold_finish(fixture.fold);
+    fixture.txn = (struct store_transaction){&fixture.offset, 1, fixture.fold, &letter, 1};
+    store_write(fixture.store, &fixture.txn, on_done, &fixture);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_fail(SQL_MOVE_ALL_OFFSETS, ERR_REJECT, "22P02");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, fake_result(2, 0), NULL);
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    expect_outcome(&fixture, STORE_FENCED);
+    done(&fixture);
+}
+
+Test(store, refuses_only_what_is_refused_after_reading)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_REJECT, "23514");
+    expect_first_to_be_read(&fixture);
+    fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_REJECT, "23514");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    cr_assert_eq(fixture.outcomes, 0, "and now with nothing known");
+    answer_reads(&fixture, 0);
+    fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_REJECT, "23514");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    expect_outcome(&fixture, STORE_REFUSED);
+    done(&fixture);
+}
+
+Test(store, tries_again_later_what_fails_for_another_reason)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_fail(SQL_MOVE_ALL_OFFSETS, ERR_RETRY, "55P03");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    expect_outcome(&fixture, STORE_FAILED);
+    done(&fixture);
+}
+
+Test(store, reads_calls_that_turn_out_to_be_changed)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    struct event log = phone_log_of(&fixture, "ringing");
+    struct event other = log;
+    other.batch_id.bytes[0] = 1; /* of which nothing is known: group 1 reads */
+    fold_add(fixture.fold, &log);
+    begin_log(&fixture, &other);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    PGresult *locked = fake_result(7, 2);
+    for (int row = 0; row < 2; row++) {
+        const struct object_id *id = row ? &other.batch_id : &log.batch_id;
+        fake_result_set(locked, row, 0, id->bytes, OBJECT_ID_BYTES);
+        fake_result_set_int8(locked, row, 1, 8);
+        fake_result_set(locked, row, 2, "", 0);
+        fake_result_set_int4(locked, row, 3, 1);
+        fake_result_set_int4(locked, row, 4, 0);
+        fake_result_set_bool(locked, row, 5, true);
+    }
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked, NULL);
+    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    cr_assert_eq(fake_db_conn_pending(), 1, "the call of the batch that has another version");
+    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    cr_assert_geq(fake_db_conn_pending(), 1, "the writes and COMMIT");
+    done(&fixture);
+}
+
+Test(store, knows_nothing_after_the_connection_was_lost)
+{
+    struct fixture fixture;
+    store_first(&fixture);
+    fake_db_conn_lose();
+    fake_db_conn_set_ready(true);
+    struct event log = phone_log_of(&fixture, "ringing");
+    begin_log(&fixture, &log);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    done(&fixture);
+}
+
+/* --- questions ------------------------------------------------------------------------------- */
 
 Test(store, claims_partitions_and_tells_where_they_stand)
 {

@@ -1,0 +1,66 @@
+#include "hash_index.h"
+
+#include <criterion/criterion.h>
+
+#define ENTRIES 1000
+
+struct entry {
+    uint64_t key;
+    int value;
+};
+
+static bool matches(const void *entry, const void *key)
+{
+    return ((const struct entry *)entry)->key == *(const uint64_t *)key;
+}
+
+/* Few hashes, so that entries stand in each other's way. */
+static uint64_t poor_hash(uint64_t key)
+{
+    return key % 7;
+}
+
+static void put(struct hash_index *index, struct entry *entry)
+{
+    struct hash_slot *slot = hash_index_slot(index, poor_hash(entry->key), matches, &entry->key);
+    hash_index_put(index, slot, entry);
+}
+
+static struct entry *find(const struct hash_index *index, uint64_t key)
+{
+    return hash_index_find(index, poor_hash(key), matches, &key);
+}
+
+Test(hash_index, finds_what_was_put_however_many_share_a_hash)
+{
+    struct hash_index index;
+    static struct entry entries[ENTRIES];
+    hash_index_init(&index);
+    for (int i = 0; i < ENTRIES; i++) {
+        entries[i] = (struct entry){(uint64_t)i, i};
+        put(&index, &entries[i]);
+    }
+    for (uint64_t i = 0; i < ENTRIES; i++)
+        cr_assert_eq(find(&index, i), &entries[i]);
+    cr_assert_null(find(&index, ENTRIES));
+    cr_assert_eq(index.used, ENTRIES);
+    cr_assert_geq(index.slot_count, 2 * ENTRIES, "at most half full");
+    cr_assert_eq(hash_index_bytes(&index), index.slot_count * sizeof(struct hash_slot));
+    hash_index_done(&index);
+}
+
+Test(hash_index, replaces_an_entry_in_its_place)
+{
+    struct hash_index index;
+    struct entry first = {5, 1};
+    struct entry second = {5, 2};
+    hash_index_init(&index);
+    put(&index, &first);
+    put(&index, &second);
+    cr_assert_eq(find(&index, 5), &second);
+    cr_assert_eq(index.used, 1);
+    hash_index_reset(&index);
+    cr_assert_null(find(&index, 5));
+    cr_assert_eq(index.used, 0);
+    hash_index_done(&index);
+}
