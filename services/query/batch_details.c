@@ -220,7 +220,7 @@ static void reply_page(struct visit *visit, const struct page *page)
 static void reply_confirmed(struct visit *visit)
 {
     count(visit->details->metrics.confirmed);
-    page_cache_confirm(visit->known);
+    page_cache_confirm(visit->known, visit->wait.question.token_hash);
     reply_answer(visit, visit->known, true);
 }
 
@@ -376,7 +376,11 @@ static void recall(struct visit *visit)
     if (answer) {
         visit->known = page_answer_acquire(answer);
         visit->wait.question.known_version = answer->version;
-        visit->wait.question.is_steady = answer->is_steady;
+        /* Only for whom it has held: an answer that is kept must not cost a stranger more than one
+         * of a batch that is not there. */
+        visit->wait.question.is_steady =
+            memcmp(answer->confirmed_by, visit->wait.question.token_hash, API_TOKEN_HASH_BYTES) ==
+            0;
     }
 }
 

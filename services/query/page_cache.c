@@ -248,9 +248,10 @@ void page_cache_put_coded(struct page_cache *cache, const struct page_answer *an
     cache->bytes += body.len;
 }
 
-void page_cache_confirm(const struct page_answer *answer)
+void page_cache_confirm(const struct page_answer *answer,
+                        const uint8_t token_hash[API_TOKEN_HASH_BYTES])
 {
-    entry_of(answer)->answer.is_steady = true;
+    memcpy(entry_of(answer)->answer.confirmed_by, token_hash, API_TOKEN_HASH_BYTES);
 }
 
 void page_cache_clear(struct page_cache *cache)

@@ -15,6 +15,7 @@
 #ifndef CALLBOARD_QUERY_PAGE_CACHE_H
 #define CALLBOARD_QUERY_PAGE_CACHE_H
 
+#include "api_token.h"
 #include "content_coding.h"
 #include "etag.h"
 #include "macros.h"
@@ -31,7 +32,9 @@ struct page_answer {
     struct slice body;
     struct etag etag;
     int64_t version; /* of the batch */
-    bool is_steady;  /* it has been confirmed since it was made; set by the cache alone */
+    /* The token for which it was confirmed last since it was made; zeros: none. Set by the cache
+     * alone. */
+    uint8_t confirmed_by[API_TOKEN_HASH_BYTES];
     /* The body in each coding in which it has been sent; set by the cache alone. */
     struct slice coded[CODING_COUNT];
 };
@@ -52,8 +55,10 @@ const struct page_answer *page_cache_put(struct page_cache *cache,
  * kept. */
 void page_cache_put_coded(struct page_cache *cache, const struct page_answer *answer,
                           enum content_coding coding, struct slice body);
-/* The batch still had the answer's version. `answer` is one that the cache gave. */
-void page_cache_confirm(const struct page_answer *answer);
+/* The batch, which the token may see, still had the answer's version. `answer` is one that the
+ * cache gave. */
+void page_cache_confirm(const struct page_answer *answer,
+                        const uint8_t token_hash[API_TOKEN_HASH_BYTES]);
 void page_cache_clear(struct page_cache *cache);
 /* What is kept, overhead included. */
 size_t page_cache_bytes(const struct page_cache *cache);

@@ -3,6 +3,7 @@
     CALLBOARD_BIN=build python3 -m unittest discover -s tests/query -v
 """
 import gzip
+import itertools
 import re
 import threading
 import time
@@ -29,6 +30,8 @@ def calls(count):
 class Remembered(unittest.TestCase):
     """One worker, so that all requests meet one memory."""
 
+    unasked = itertools.count(1000)
+
     @classmethod
     def setUpClass(cls):
         cls.service = QueryService(server.url("callboard", "callboard_reader"), HTTP_WORKERS="1")
@@ -51,8 +54,8 @@ class Remembered(unittest.TestCase):
         """The answers to (target, token) that gathered while both connections were busy."""
         with Lock(server, "callboard", "callboard.batch") as lock:
             socks = []
-            for page in (8, 9):
-                socks.append(self.service.start_request(f"{PATH}{self.batch}?page={page}", self.token))
+            for _ in range(2):  # pages that nobody has asked for: each is a statement of its own
+                socks.append(self.service.start_request(f"{PATH}{self.batch}?page={next(self.unasked)}", self.token))
                 lock.wait_for_waiters(len(socks))
             socks += [self.service.start_request(target, token, coding) for target, token in targets]
             pattern = re.compile(rf"^callboard_requests_waiting {len(socks)}$", re.M)
