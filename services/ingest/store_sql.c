@@ -1,15 +1,5 @@
 #include "store_sql.h"
 
-/*
- * Arrays come sorted by key, and every statement takes its rows by nested loops in that order (the
- * session turns the other joins off): so rows are locked in one order everywhere, and answers come
- * in the order of the question.
- *
- * Masks say which fields an update replaces; their bits are the enums of entity.h.
- *
- * Arrays are unnested in a SELECT list: unnest() of several arrays in FROM keeps each column in a
- * tuple store of its own first (figures: the README of this folder).
- */
 #define MOVE_OFFSETS                                                                               \
     "UPDATE callboard.kafka_offset o SET next_offset = u.next_offset, "                            \
     "last_offset = u.next_offset - 1, last_fingerprint = u.fingerprint, updated_at = now() "       \
@@ -25,6 +15,16 @@
 #define ALL_OR_ERROR(expected, text)                                                               \
     "CASE WHEN count(*) = " expected " THEN 0 ELSE ('" text ": ' || count(*))::integer END"
 
+/*
+ * Arrays come sorted by key, and every statement takes its rows by nested loops in that order (the
+ * session turns the other joins off): so rows are locked in one order everywhere, and answers come
+ * in the order of the question.
+ *
+ * Masks say which fields an update replaces; their bits are the enums of entity.h.
+ *
+ * Arrays are unnested in a SELECT list: unnest() of several arrays in FROM keeps each column in a
+ * tuple store of its own first (figures: the README of this folder).
+ */
 const struct db_statement store_statements[SQL_COUNT] = {
     [SQL_BEGIN] = {"begin", "BEGIN"},
     [SQL_COMMIT] = {"commit", "COMMIT"},

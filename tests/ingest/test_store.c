@@ -337,16 +337,30 @@ static void begin_log(struct fixture *fixture, const struct event *log)
     begin_folded(fixture);
 }
 
-Test(store, writes_in_one_round_trip_what_it_need_not_read)
+/* The first call of a batch is stored, and the transaction of its phone log begun. */
+static const struct event *begin_a_log_of_the_first(struct fixture *fixture)
 {
-    struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
-    begin_log(&fixture, &log);
-    cr_assert_eq(fake_db_conn_pending(), 8, "one group, COMMIT included");
+    static struct event log; /* the fold borrows from it */
+    store_first(fixture);
+    log = phone_log_of(fixture, "ringing");
+    begin_log(fixture, &log);
+    return &log;
+}
+
+/* Offsets and batches are as they were left. */
+static void answer_as_known(void)
+{
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
     fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+}
+
+Test(store, writes_in_one_round_trip_what_it_need_not_read)
+{
+    struct fixture fixture;
+    (void)begin_a_log_of_the_first(&fixture);
+    cr_assert_eq(fake_db_conn_pending(), 8, "one group, COMMIT included");
+    answer_as_known();
     fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
     fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
     fake_db_conn_answer_tag(SQL_COUNT_STATUSES, "INSERT 0 1");
@@ -366,9 +380,7 @@ Test(store, writes_a_further_call_of_a_batch_without_reading)
     fixture.call.call_id.bytes[0] = 9;
     fold_add(fixture.fold, &fixture.call);
     begin_folded(&fixture);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
-    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    answer_as_known();
     answer_writes_of_a_new_call();
     expect_outcome(&fixture, STORE_COMMITTED);
     done(&fixture);
@@ -381,9 +393,7 @@ Test(store, reads_attempts_that_may_wait_for_a_call_it_knows_not_to_be_there)
     struct event log = phone_log_of(&fixture, "ringing");
     log.call_id.bytes[0] = 9;
     begin_log(&fixture, &log);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
-    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    answer_as_known();
     fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
     fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
     fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
@@ -416,9 +426,7 @@ static void expect_first_to_be_read(struct fixture *fixture)
 Test(store, reads_all_when_another_process_has_changed_a_batch)
 {
     struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
-    begin_log(&fixture, &log);
+    const struct event *log = begin_a_log_of_the_first(&fixture);
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
     fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
@@ -431,7 +439,7 @@ Test(store, reads_all_when_another_process_has_changed_a_batch)
     cr_assert_eq(fixture.read, 1);
 
     fold_reset(fixture.fold);
-    begin_log(&fixture, &log);
+    begin_log(&fixture, log);
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL); /* for a while it looks first */
     done(&fixture);
@@ -440,9 +448,7 @@ Test(store, reads_all_when_another_process_has_changed_a_batch)
 Test(store, says_that_it_is_fenced_after_the_group_that_found_it_out)
 {
     struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
-    begin_log(&fixture, &log);
+    (void)begin_a_log_of_the_first(&fixture);
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_fail(SQL_MOVE_ALL_OFFSETS, ERR_REJECT, "22P02");
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
@@ -478,12 +484,8 @@ Test(store, says_that_it_is_fenced_where_there_are_dead_letters_alone)
 Test(store, refuses_only_what_is_refused_after_reading)
 {
     struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
-    begin_log(&fixture, &log);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
-    fake_db_conn_answer(SQL_LOCK_UNCHANGED, fake_result(1, 1), NULL);
+    (void)begin_a_log_of_the_first(&fixture);
+    answer_as_known();
     fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_REJECT, "23514");
     expect_first_to_be_read(&fixture);
     fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_REJECT, "23514");
@@ -499,9 +501,7 @@ Test(store, refuses_only_what_is_refused_after_reading)
 Test(store, tries_again_later_what_fails_for_another_reason)
 {
     struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
-    begin_log(&fixture, &log);
+    (void)begin_a_log_of_the_first(&fixture);
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_fail(SQL_MOVE_ALL_OFFSETS, ERR_RETRY, "55P03");
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
