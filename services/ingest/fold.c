@@ -270,6 +270,14 @@ size_t fold_batch_count(const struct fold *fold)
     return fold->batch_count;
 }
 
+size_t fold_call_count(const struct fold *fold)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < fold_batch_count(fold); i++)
+        count += fold_batch_at(fold, i)->call_count;
+    return count;
+}
+
 struct fold_batch *fold_batch_at(const struct fold *fold, size_t index)
 {
     assert(index < fold->batch_count);

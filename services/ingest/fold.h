@@ -57,6 +57,7 @@ void fold_finish(struct fold *fold);
 
 size_t fold_event_count(const struct fold *fold);
 size_t fold_batch_count(const struct fold *fold);
+size_t fold_call_count(const struct fold *fold);
 /* After fold_finish(). */
 struct fold_batch *fold_batch_at(const struct fold *fold, size_t index);
 

@@ -78,3 +78,26 @@ void hash_index_put(struct hash_index *index, struct hash_slot *slot, void *entr
     index->used += slot->entry == NULL;
     slot->entry = entry;
 }
+
+/* Into the gap comes the next entry that may stand there, into its gap the next, up to a free slot:
+ * so whoever probes finds no gap on its way. */
+void *hash_index_remove(struct hash_index *index, uint64_t hash, hash_match_fn *match,
+                        const void *key)
+{
+    const size_t mask = index->slot_count - 1;
+    struct hash_slot *slot = slot_of(index, hash, match, key);
+    void *removed = slot->entry;
+    if (!removed)
+        return NULL;
+    size_t gap = (size_t)(slot - index->slots);
+    for (size_t at = (gap + 1) & mask; index->slots[at].entry; at = (at + 1) & mask) {
+        size_t from_home = (at - index->slots[at].hash) & mask;
+        if (from_home < ((at - gap) & mask))
+            continue; /* its place is behind the gap */
+        index->slots[gap] = index->slots[at];
+        gap = at;
+    }
+    index->slots[gap].entry = NULL;
+    index->used--;
+    return removed;
+}

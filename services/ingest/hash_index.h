@@ -1,8 +1,8 @@
 /*
  * hash_index - finds an entry by its key: a hash table of pointers that knows nothing of either.
  *
- * Open addressing, at most half full; nothing is ever removed but all at once. The caller compares
- * keys, and owns the entries (an arena does, mostly).
+ * Open addressing, at most half full. The caller compares keys, and owns the entries (an arena
+ * does, mostly).
  */
 #ifndef CALLBOARD_INGEST_HASH_INDEX_H
 #define CALLBOARD_INGEST_HASH_INDEX_H
@@ -42,6 +42,9 @@ struct hash_slot *hash_index_slot(struct hash_index *index, uint64_t hash, hash_
                                   const void *key);
 /* Into a free slot, or in the place of the entry that is there. */
 void hash_index_put(struct hash_index *index, struct hash_slot *slot, void *entry);
+/* Takes the entry of the key out, and returns it; NULL: there is none. */
+void *hash_index_remove(struct hash_index *index, uint64_t hash, hash_match_fn *match,
+                        const void *key);
 
 /* Every input bit reaches every output bit: the finisher of splitmix64 (Steele, Lea, Flood 2014).
  */

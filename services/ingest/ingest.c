@@ -27,6 +27,9 @@
 #define LEAVE_MS 3000
 #define MAINTENANCE_MS 1000
 #define PRUNE_EVERY_US 60000000
+#define PRUNE_MORE_US 1000000
+/* Gathered in one turn of the loop: about a millisecond. */
+#define GATHER_MESSAGES 256
 
 struct ingest {
     const struct ingest_config *config;
@@ -40,6 +43,7 @@ struct ingest {
     struct ingest_metrics metrics;
 
     struct micro_batch *gathering;
+    struct micro_batch *next;    /* full, waits for `writing`; or empty */
     struct micro_batch *writing; /* empty when nothing is to be written */
     int64_t full_since_us;       /* 0: there is room */
     int64_t write_began_us;
@@ -47,11 +51,12 @@ struct ingest {
     bool is_writing;   /* the store has borrowed `writing` */
     char failure[256]; /* why the last transaction failed, "" after a commit */
 
+    struct event *more_event; /* there are messages left to gather */
     struct event *retry_timer;
     int retry_ms;
     bool is_waiting; /* for retry_timer */
     struct event *maintenance_timer;
-    int64_t pruned_us;
+    int64_t prune_at_us;
     bool is_stopping;
     bool is_leaving; /* the group */
     bool has_left;
@@ -64,7 +69,9 @@ static void advance(struct ingest *ingest);
  */
 static void drop_lost(struct ingest *ingest)
 {
+    store_forget_prepared(ingest->store);
     micro_batch_drop(ingest->gathering, ownership_is_lost, ingest->ownership);
+    micro_batch_drop(ingest->next, ownership_is_lost, ingest->ownership);
     if (ingest->is_writing)
         return;
     micro_batch_drop(ingest->writing, ownership_is_lost, ingest->ownership);
@@ -235,16 +242,20 @@ static void take(struct ingest *ingest, rd_kafka_message_t *message)
         rd_kafka_message_destroy(message);
 }
 
+/* At most a slice of them: meanwhile nothing is sent to the database, which is not to wait. */
 static void gather(struct ingest *ingest)
 {
+    int left = GATHER_MESSAGES;
     /* While paused, polling serves the group protocol; what still comes is taken, and it is little.
      */
     while (consumer_is_paused(ingest->consumer) || !is_full(ingest)) {
-        rd_kafka_message_t *message = consumer_poll(ingest->consumer);
+        rd_kafka_message_t *message = left-- ? consumer_poll(ingest->consumer) : NULL;
         if (!message)
             break;
         take(ingest, message);
     }
+    if (left < 0)
+        event_active(ingest->more_event, EV_TIMEOUT, 0);
     ownership_restart(ingest->ownership);
     if (!is_full(ingest))
         ingest->full_since_us = 0;
@@ -267,11 +278,33 @@ static void regulate(struct ingest *ingest)
 
 /* --- the next step ----------------------------------------------------------------------- */
 
+static void on_pruned(bool may_have_more, void *arg)
+{
+    struct ingest *ingest = arg;
+    if (may_have_more)
+        ingest->prune_at_us = clock_monotonic_us() + PRUNE_MORE_US;
+}
+
+/* In the idle store's way for a moment; what is written then waits behind it. */
+static void prune_now_and_then(struct ingest *ingest)
+{
+    int64_t now_us = clock_monotonic_us();
+    if (now_us < ingest->prune_at_us)
+        return;
+    ingest->prune_at_us = now_us + PRUNE_EVERY_US;
+    store_prune(ingest->store, on_pruned, ingest);
+}
+
+/* What has been taken out of what gathers, and is not stored. */
+static bool has_waiting(const struct ingest *ingest)
+{
+    return micro_batch_count(ingest->writing) || micro_batch_count(ingest->next);
+}
+
 static void close_when_done(struct ingest *ingest)
 {
     bool is_writable = store_is_ready(ingest->store) && !ingest->is_waiting;
-    bool is_empty =
-        micro_batch_count(ingest->writing) == 0 && micro_batch_count(ingest->gathering) == 0;
+    bool is_empty = !has_waiting(ingest) && micro_batch_count(ingest->gathering) == 0;
     if (ingest->is_stopping && !ingest->is_leaving && (is_empty || !is_writable)) {
         const struct timeval deadline = {LEAVE_MS / 1000, (LEAVE_MS % 1000) * 1000L};
         ingest->is_leaving = true;
@@ -280,33 +313,59 @@ static void close_when_done(struct ingest *ingest)
     }
 }
 
-static void swap_batches(struct ingest *ingest)
+static void swap(struct micro_batch **a, struct micro_batch **b)
 {
-    struct micro_batch *empty = ingest->writing;
-    micro_batch_reset(empty);
-    ingest->writing = ingest->gathering;
-    ingest->gathering = empty;
+    struct micro_batch *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Whatever has gathered becomes `*into`, which is empty. */
+static void close_gathering(struct ingest *ingest, struct micro_batch **into)
+{
+    micro_batch_reset(*into);
+    swap(into, &ingest->gathering);
     ingest->full_since_us = 0;
 }
 
-static void ask_store(struct ingest *ingest)
+/* A full transaction is worked out while the one before it is being written. */
+static bool prepare_next(struct ingest *ingest)
 {
-    if (ownership_ask(ingest->ownership))
-        return;
-    if (micro_batch_count(ingest->writing) == 0 && micro_batch_count(ingest->gathering))
-        swap_batches(ingest);
+    if (!ingest->is_writing || micro_batch_count(ingest->next) || !is_full(ingest))
+        return false;
+    close_gathering(ingest, &ingest->next);
+    micro_batch_open(ingest->next);
+    store_prepare(ingest->store, micro_batch_transaction(ingest->next));
+    return true;
+}
+
+static void begin_writing(struct ingest *ingest)
+{
+    if (micro_batch_count(ingest->writing) == 0) {
+        if (micro_batch_count(ingest->next))
+            swap(&ingest->writing, &ingest->next);
+        else if (micro_batch_count(ingest->gathering))
+            close_gathering(ingest, &ingest->writing);
+    }
     if (micro_batch_count(ingest->writing))
         write_window(ingest);
 }
 
-/* Whatever has happened: gathers what there is room for, and gives the store its next request when
- * it is idle. */
+/* Whatever has happened: gives the store its next request when it is idle, and gathers what there
+ * is room for. What waits already need not wait for that. */
 static void advance(struct ingest *ingest)
 {
-    if (!ingest->is_leaving)
+    if (!ingest->is_leaving && !has_waiting(ingest))
         gather(ingest);
-    if (store_is_idle(ingest->store) && !ingest->is_waiting && !ingest->is_leaving)
-        ask_store(ingest);
+    if (store_is_idle(ingest->store) && !ingest->is_waiting && !ingest->is_leaving &&
+        !ownership_ask(ingest->ownership)) {
+        prune_now_and_then(ingest);
+        begin_writing(ingest);
+    }
+    if (!ingest->is_leaving)
+        do
+            gather(ingest);
+        while (prepare_next(ingest));
     regulate(ingest);
     close_when_done(ingest);
 }
@@ -324,6 +383,13 @@ static void on_wake(void *arg)
         return;
     }
     advance(ingest);
+}
+
+static void on_more(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    on_wake(arg);
 }
 
 static void on_assigned(const rd_kafka_topic_partition_list_t *partitions, void *arg)
@@ -469,15 +535,6 @@ static void on_store_lost(const struct error *err, void *arg)
 
 /* --- timers ------------------------------------------------------------------------------ */
 
-static void prune_now_and_then(struct ingest *ingest)
-{
-    int64_t now_us = clock_monotonic_us();
-    if (now_us - ingest->pruned_us < PRUNE_EVERY_US || !store_is_idle(ingest->store))
-        return;
-    ingest->pruned_us = now_us;
-    store_prune(ingest->store);
-}
-
 static void on_maintenance(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -485,7 +542,6 @@ static void on_maintenance(evutil_socket_t fd, short what, void *arg)
     struct ingest *ingest = arg;
     ownership_tick(ingest->ownership);
     advance(ingest);
-    prune_now_and_then(ingest);
 }
 
 /* --- for the admin port ------------------------------------------------------------------ */
@@ -499,8 +555,10 @@ void ingest_collect(void *arg)
 {
     struct ingest *ingest = arg;
     struct ingest_metrics *metrics = &ingest->metrics;
-    gauge_set(metrics->gathered_events, (double)micro_batch_count(ingest->gathering));
-    gauge_set(metrics->gathered_bytes, (double)micro_batch_bytes(ingest->gathering));
+    gauge_set(metrics->gathered_events,
+              (double)(micro_batch_count(ingest->gathering) + micro_batch_count(ingest->next)));
+    gauge_set(metrics->gathered_bytes,
+              (double)(micro_batch_bytes(ingest->gathering) + micro_batch_bytes(ingest->next)));
     gauge_set(metrics->paused, consumer_is_paused(ingest->consumer));
     gauge_set(metrics->database_up, store_is_ready(ingest->store));
     ingest_metrics_partitions(metrics, ownership_assignment(ingest->ownership));
@@ -594,8 +652,9 @@ struct ingest *ingest_new(struct event_base *base, const struct ingest_config *c
     ingest->on_failed = on_failed;
     ingest->arg = arg;
     ingest->retry_ms = RETRY_MIN_MS;
-    ingest->pruned_us = clock_monotonic_us();
+    ingest->prune_at_us = clock_monotonic_us() + PRUNE_EVERY_US;
     ingest->gathering = micro_batch_new((size_t)config->max_event_bytes);
+    ingest->next = micro_batch_new((size_t)config->max_event_bytes);
     ingest->writing = micro_batch_new((size_t)config->max_event_bytes);
     ingest_metrics_init(&ingest->metrics);
     ingest->consumer = make_consumer(ingest, base, err);
@@ -605,6 +664,7 @@ struct ingest *ingest_new(struct event_base *base, const struct ingest_config *c
     }
     ingest->store = make_store(ingest, base);
     ingest->ownership = make_ownership(ingest);
+    ingest->more_event = event_new(base, -1, 0, on_more, ingest);
     ingest->retry_timer = event_new(base, -1, 0, on_retry, ingest);
     ingest->leave_timer = event_new(base, -1, 0, on_leave_deadline, ingest);
     ingest->maintenance_timer = event_new(base, -1, EV_PERSIST, on_maintenance, ingest);
@@ -631,6 +691,8 @@ void ingest_free(struct ingest **ingest)
     if (!self)
         return;
     *ingest = NULL;
+    if (self->more_event)
+        event_free(self->more_event);
     if (self->retry_timer)
         event_free(self->retry_timer);
     if (self->leave_timer)
@@ -639,6 +701,7 @@ void ingest_free(struct ingest **ingest)
         event_free(self->maintenance_timer);
     store_free(&self->store);
     micro_batch_free(&self->gathering);
+    micro_batch_free(&self->next);
     micro_batch_free(&self->writing);
     ownership_free(&self->ownership);
     consumer_free(&self->consumer);

@@ -35,6 +35,9 @@ static void make_counters(struct ingest_metrics *metrics)
                                              "\\u0000 in strings stored as U+FFFD");
     metrics->rows = metrics_counter(registry, "callboard_ingest_rows_total", "",
                                     "Rows inserted, updated or moved");
+    metrics->prepared =
+        metrics_counter(registry, "callboard_ingest_prepared_total", "",
+                        "Transactions worked out while the one before was being written.");
     metrics->calls_recalled =
         metrics_counter(registry, "callboard_ingest_call_lookups_total", "from=\"memory\"",
                         "Stored calls that transactions had to know, by where they were found");
@@ -101,6 +104,7 @@ void ingest_metrics_transaction(struct ingest_metrics *metrics, const struct mic
         return;
     count_window(metrics, batch);
     counter_add(metrics->rows, result->rows_written);
+    counter_add(metrics->prepared, result->was_prepared);
     counter_add(metrics->calls_recalled, result->calls_recalled);
     counter_add(metrics->calls_read, result->calls_read);
     histogram_observe(metrics->transaction_events, (double)micro_batch_window_count(batch));

@@ -18,6 +18,7 @@ struct ingest_metrics {
     struct counter *dead_letters[REJECT_REASON_COUNT];
     struct counter *replaced_nuls;
     struct counter *rows;
+    struct counter *prepared;
     struct counter *calls_recalled;
     struct counter *calls_read;
     struct counter *transactions[STORE_OUTCOMES];

@@ -1,14 +1,19 @@
 #include "recent_calls.h"
 
 #include "alloc.h"
-#include "arena.h"
+#include "buf.h"
 #include "call_filter.h"
 #include "hash_index.h"
+#include "packed_call.h"
 
 #include <stdlib.h>
 
 /* Of so many batches at once something is known; with one more, all is forgotten. */
 #define BATCHES_MAX 1024
+/* The largest call that is kept. */
+#define PACKED_BYTES_MAX (1 << 20)
+/* What malloc needs for itself. */
+#define MALLOC_BYTES 16
 
 /* What is kept of a batch goes by its life: another one when what was known did not hold. */
 struct recent_batch {
@@ -17,98 +22,35 @@ struct recent_batch {
     struct stored_batch stored;
     char *versions;             /* those of `stored` */
     struct call_filter *filter; /* NULL: not all of its calls are known */
+    int32_t waiting;            /* so many of its pending attempts are kept */
     uint64_t used;              /* the tick of the last use */
 };
 
+/* In a list by the time of their last use. */
 struct recent_call {
-    uint64_t life;
+    struct recent_call *older;
+    struct recent_call *newer;
+    struct recent_batch *batch;
+    uint64_t life; /* of the batch when this was kept */
     struct object_id call_id;
-    struct stored_call call;
-    struct stored_attempt *attempts;
-    bool is_gone; /* not known any more */
-};
-
-struct generation {
-    struct arena arena;
-    struct hash_index calls;
+    int32_t waiting; /* its pending attempts */
+    size_t packed_len;
+    char packed[];
 };
 
 struct recent_calls {
-    size_t generation_bytes; /* 0: nothing is kept */
     size_t filter_bytes_max;
     size_t filter_bytes;
+    size_t call_bytes_max; /* 0: nothing is kept */
+    size_t call_bytes;
     struct hash_index batches;
-    struct generation generations[2];
-    int young; /* which of them is */
+    struct hash_index calls;
+    struct recent_call *oldest;
+    struct recent_call *newest;
+    struct buf scratch;
     uint64_t last_life;
     uint64_t tick;
 };
-
-/* --- life ---------------------------------------------------------------------------------- */
-
-struct recent_calls *recent_calls_new(size_t max_bytes)
-{
-    struct recent_calls *recent = alloc_zeroed(1, sizeof *recent);
-    recent->filter_bytes_max = max_bytes / 2;
-    recent->generation_bytes = max_bytes / 4;
-    hash_index_init(&recent->batches);
-    for (int i = 0; i < 2; i++) {
-        arena_init(&recent->generations[i].arena);
-        hash_index_init(&recent->generations[i].calls);
-    }
-    return recent;
-}
-
-static void drop_filter(struct recent_calls *recent, struct recent_batch *batch)
-{
-    if (!batch->filter)
-        return;
-    recent->filter_bytes -= call_filter_bytes(batch->filter);
-    call_filter_free(&batch->filter);
-}
-
-static void forget_batches(struct recent_calls *recent)
-{
-    for (size_t i = 0; i < recent->batches.slot_count; i++) {
-        struct recent_batch *batch = recent->batches.slots[i].entry;
-        if (!batch)
-            continue;
-        drop_filter(recent, batch);
-        free(batch->versions);
-        free(batch);
-    }
-    hash_index_reset(&recent->batches);
-}
-
-static void empty(struct generation *generation)
-{
-    arena_reset(&generation->arena);
-    /* Made anew, so that one large transaction does not leave its size to all that follow. */
-    hash_index_done(&generation->calls);
-    hash_index_init(&generation->calls);
-}
-
-void recent_calls_forget(struct recent_calls *recent)
-{
-    forget_batches(recent);
-    empty(&recent->generations[0]);
-    empty(&recent->generations[1]);
-}
-
-void recent_calls_free(struct recent_calls **recent)
-{
-    struct recent_calls *self = *recent;
-    if (!self)
-        return;
-    *recent = NULL;
-    forget_batches(self);
-    hash_index_done(&self->batches);
-    for (int i = 0; i < 2; i++) {
-        arena_done(&self->generations[i].arena);
-        hash_index_done(&self->generations[i].calls);
-    }
-    free(self);
-}
 
 /* --- finding ------------------------------------------------------------------------------- */
 
@@ -145,58 +87,93 @@ static uint64_t hash_call(const struct call_key *key)
     return hash_object_id(key->call_id, key->life);
 }
 
-static struct recent_call *find_call(const struct recent_calls *recent, int generation,
-                                     const struct call_key *key)
-{
-    return hash_index_find(&recent->generations[generation].calls, hash_call(key), call_matches,
-                           key);
-}
-
 bool recent_calls_find(const struct recent_calls *recent, const struct recent_batch *batch,
-                       const struct object_id *call_id, struct call_snapshot *found)
+                       const struct object_id *call_id, struct arena *arena,
+                       struct call_snapshot *found)
 {
     const struct call_key key = {batch->life, call_id};
-    const struct recent_call *call = find_call(recent, recent->young, &key);
-    if (!call)
-        call = find_call(recent, !recent->young, &key);
-    if (call && !call->is_gone) {
-        *found = (struct call_snapshot){
-            .call = &call->call, .attempts = call->attempts, .has_attempts = true};
+    const struct recent_call *call =
+        hash_index_find(&recent->calls, hash_call(&key), call_matches, &key);
+    if (call) {
+        packed_call_read((struct slice){call->packed, call->packed_len}, arena, found);
         return true;
     }
-    *found = (struct call_snapshot){0};
-    return !call && batch->filter && !call_filter_may_have(batch->filter, call_id);
+    *found =
+        (struct call_snapshot){.has_pending = batch->waiting == batch->stored.pending_attempts};
+    return batch->filter && !call_filter_may_have(batch->filter, call_id);
 }
 
 /* --- noting calls -------------------------------------------------------------------------- */
 
-static void drop_call(struct recent_calls *recent, const struct call_key *key)
+static size_t bytes_of(const struct recent_call *call)
 {
-    for (int i = 0; i < 2; i++) {
-        struct recent_call *call = find_call(recent, i, key);
-        if (call)
-            call->is_gone = true;
-    }
+    return sizeof *call + call->packed_len + MALLOC_BYTES;
 }
 
-static void keep_call(struct recent_calls *recent, const struct call_key *key,
-                      const struct call_snapshot *after)
+static void link_newest(struct recent_calls *recent, struct recent_call *call)
 {
-    struct generation *young = &recent->generations[recent->young];
-    struct arena *arena = &young->arena;
-    struct recent_call *call = arena_alloc(arena, sizeof *call);
-    *call = (struct recent_call){.life = key->life, .call_id = *key->call_id, .call = *after->call};
-    call->call.versions = arena_copy(arena, after->call->versions);
-    for (const struct stored_attempt *at = after->attempts; at; at = at->next) {
-        struct stored_attempt *attempt = arena_alloc(arena, sizeof *attempt);
-        *attempt = (struct stored_attempt){.attempt = at->attempt,
-                                           .status = arena_copy(arena, at->status),
-                                           .versions = arena_copy(arena, at->versions),
-                                           .next = call->attempts};
-        call->attempts = attempt;
-    }
-    struct hash_slot *slot = hash_index_slot(&young->calls, hash_call(key), call_matches, key);
-    hash_index_put(&young->calls, slot, call);
+    call->older = recent->newest;
+    call->newer = NULL;
+    if (recent->newest)
+        recent->newest->newer = call;
+    else
+        recent->oldest = call;
+    recent->newest = call;
+}
+
+static void unlink_call(struct recent_calls *recent, const struct recent_call *call)
+{
+    if (call->older)
+        call->older->newer = call->newer;
+    else
+        recent->oldest = call->newer;
+    if (call->newer)
+        call->newer->older = call->older;
+    else
+        recent->newest = call->older;
+}
+
+static void drop_call(struct recent_calls *recent, const struct call_key *key)
+{
+    struct recent_call *call = hash_index_remove(&recent->calls, hash_call(key), call_matches, key);
+    if (!call)
+        return;
+    if (call->life == call->batch->life)
+        call->batch->waiting -= call->waiting;
+    recent->call_bytes -= bytes_of(call);
+    unlink_call(recent, call);
+    free(call);
+}
+
+static int32_t count_pending(const struct call_snapshot *call)
+{
+    int32_t count = 0;
+    for (const struct stored_attempt *at = call->pending; at; at = at->next)
+        count++;
+    return count;
+}
+
+/* What is kept of the call under `key` must have been dropped. */
+static void keep_call(struct recent_calls *recent, struct recent_batch *batch,
+                      const struct call_key *key, const struct call_snapshot *after)
+{
+    buf_reset(&recent->scratch);
+    packed_call_write(after, &recent->scratch);
+    if (recent->scratch.overflow)
+        return;
+    struct slice packed = buf_slice(&recent->scratch);
+    struct recent_call *call = alloc_zeroed(1, sizeof *call + packed.len);
+    call->batch = batch;
+    call->life = key->life;
+    call->call_id = *key->call_id;
+    call->waiting = count_pending(after);
+    call->packed_len = packed.len;
+    memcpy(call->packed, packed.data, packed.len);
+    batch->waiting += call->waiting;
+    recent->call_bytes += bytes_of(call);
+    link_newest(recent, call);
+    hash_index_put(&recent->calls,
+                   hash_index_slot(&recent->calls, hash_call(key), call_matches, key), call);
 }
 
 static bool is_finished(const struct call_snapshot *call)
@@ -214,17 +191,24 @@ static void note_call(struct recent_calls *recent, struct recent_batch *batch,
                       const struct call_snapshot *after)
 {
     const struct call_key key = {batch->life, call_id};
-    if (!after->call)
-        return;
-    if (batch->filter && !before->call)
+    bool is_wanted =
+        after->call ? after->has_attempts && !is_finished(after) : after->pending != NULL;
+    if (batch->filter && !before->call && after->call)
         call_filter_add(batch->filter, call_id);
-    if (after->has_attempts && !is_finished(after))
-        keep_call(recent, &key, after);
-    else
-        drop_call(recent, &key);
+    drop_call(recent, &key);
+    if (is_wanted)
+        keep_call(recent, batch, &key, after);
 }
 
 /* --- noting batches ------------------------------------------------------------------------ */
+
+static void drop_filter(struct recent_calls *recent, struct recent_batch *batch)
+{
+    if (!batch->filter)
+        return;
+    recent->filter_bytes -= call_filter_bytes(batch->filter);
+    call_filter_free(&batch->filter);
+}
 
 static struct recent_batch *batch_of(struct recent_calls *recent, const struct object_id *batch_id)
 {
@@ -239,11 +223,12 @@ static struct recent_batch *batch_of(struct recent_calls *recent, const struct o
     return batch;
 }
 
-/* What is known of it does not hold, or nothing is. */
+/* What is known of it does not hold, or nothing is. Its calls go as they grow old. */
 static void begin_life(struct recent_calls *recent, struct recent_batch *batch,
                        const struct stored_batch *before)
 {
     batch->life = ++recent->last_life;
+    batch->waiting = 0;
     drop_filter(recent, batch);
     if (before->calls > 0)
         return;
@@ -260,6 +245,8 @@ static void keep_batch(struct recent_batch *batch, const struct stored_batch *af
     batch->stored = *after;
     batch->stored.versions = (struct slice){batch->versions, after->versions.len};
 }
+
+/* --- the bounds ---------------------------------------------------------------------------- */
 
 /* That of the batch that was not used for longest; false when there is none. */
 static bool drop_oldest_filter(struct recent_calls *recent)
@@ -282,19 +269,19 @@ static void bound_filters(struct recent_calls *recent)
         ;
 }
 
-static void bound_generations(struct recent_calls *recent)
+static void bound_calls(struct recent_calls *recent)
 {
-    struct generation *young = &recent->generations[recent->young];
-    if (young->arena.total_bytes + hash_index_bytes(&young->calls) <= recent->generation_bytes)
-        return;
-    recent->young = !recent->young;
-    empty(&recent->generations[recent->young]);
+    while (recent->oldest &&
+           recent->call_bytes + hash_index_bytes(&recent->calls) > recent->call_bytes_max) {
+        const struct call_key key = {recent->oldest->life, &recent->oldest->call_id};
+        drop_call(recent, &key);
+    }
 }
 
 void recent_calls_note(struct recent_calls *recent, const struct fold *fold,
                        const struct snapshot *before, const struct snapshot *after)
 {
-    if (!recent->generation_bytes)
+    if (!recent->call_bytes_max)
         return;
     size_t n = 0;
     recent->tick++;
@@ -311,9 +298,69 @@ void recent_calls_note(struct recent_calls *recent, const struct fold *fold,
         recent->filter_bytes += batch->filter ? call_filter_bytes(batch->filter) : 0;
         keep_batch(batch, &after->batches[i]);
     }
-    /* Not before: what was found before, and is kept, may lie in what goes. */
     bound_filters(recent);
-    bound_generations(recent);
+    bound_calls(recent);
     if (recent->batches.used > BATCHES_MAX)
         recent_calls_forget(recent);
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+struct recent_calls *recent_calls_new(size_t max_bytes)
+{
+    struct recent_calls *recent = alloc_zeroed(1, sizeof *recent);
+    recent->filter_bytes_max = max_bytes / 3;
+    recent->call_bytes_max = max_bytes - max_bytes / 3;
+    hash_index_init(&recent->batches);
+    hash_index_init(&recent->calls);
+    buf_init(&recent->scratch, PACKED_BYTES_MAX);
+    return recent;
+}
+
+static void free_calls(struct recent_calls *recent)
+{
+    struct recent_call *call = recent->oldest;
+    while (call) {
+        struct recent_call *newer = call->newer;
+        free(call);
+        call = newer;
+    }
+    recent->oldest = recent->newest = NULL;
+    recent->call_bytes = 0;
+}
+
+static void free_batches(struct recent_calls *recent)
+{
+    for (size_t i = 0; i < recent->batches.slot_count; i++) {
+        struct recent_batch *batch = recent->batches.slots[i].entry;
+        if (!batch)
+            continue;
+        drop_filter(recent, batch);
+        free(batch->versions);
+        free(batch);
+    }
+}
+
+void recent_calls_forget(struct recent_calls *recent)
+{
+    free_calls(recent);
+    free_batches(recent);
+    hash_index_reset(&recent->batches);
+    /* Made anew, so that what was once large need not stay so. */
+    hash_index_done(&recent->calls);
+    hash_index_init(&recent->calls);
+}
+
+void recent_calls_free(struct recent_calls **recent)
+{
+    struct recent_calls *self = *recent;
+    if (!self)
+        return;
+    *recent = NULL;
+    free_calls(self);
+    free_batches(self);
+    hash_index_done(&self->batches);
+    hash_index_done(&self->calls);
+    buf_done(&self->scratch);
+    free(self);
 }

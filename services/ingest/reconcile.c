@@ -256,6 +256,15 @@ static bool reconcile_attempts(struct reconciler *self, const struct fold_call *
     return true;
 }
 
+/* A pending attempt of the call under way, as it will stand. */
+static void leave_pending(struct reconciler *self, const struct stored_attempt *pending)
+{
+    struct stored_attempt *left = arena_alloc(self->arena, sizeof *left);
+    *left = *pending;
+    left->next = self->after->pending;
+    self->after->pending = left;
+}
+
 /* Attempts of a call that has not arrived. */
 static bool reconcile_pending(struct reconciler *self, const struct fold_call *call,
                               const struct call_snapshot *stored, bool *touched)
@@ -270,7 +279,15 @@ static bool reconcile_pending(struct reconciler *self, const struct fold_call *c
                            touched))
             return false;
         self->batch->pending_attempts += known == NULL;
+        const struct stored_attempt changed = {.attempt = at->attempt,
+                                               .status = status_text(row.entity),
+                                               .versions = row.versions,
+                                               .values = row.entity};
+        leave_pending(self, known && !row.mask ? known : &changed);
     }
+    for (const struct stored_attempt *at = stored->pending; at; at = at->next)
+        if (!find_folded(call, at->attempt))
+            leave_pending(self, at);
     return true;
 }
 

@@ -57,7 +57,8 @@ struct call_snapshot {
     struct stored_attempt *attempts;
     bool has_attempts;              /* `attempts` are all of the stored call; needed when the fold
                                        touches any */
-    struct stored_attempt *pending; /* all pending of this call */
+    struct stored_attempt *pending; /* all pending of this call; */
+    bool has_pending;               /* without looking for any, where this says so */
 };
 
 /* Aligned with the finished fold: batches[i] is of fold_batch_at(i); calls are those of its batches
@@ -120,8 +121,7 @@ struct write_set {
     struct row_writes gone_pending; /* keys only */
     struct status_write *statuses;  /* ascending by batch, then status; no zero differences */
     size_t status_count;
-    struct snapshot after; /* how the fold's batches and calls stand once all this is written; what
-                              is pending is left out */
+    struct snapshot after; /* how the fold's batches and calls stand once all this is written */
 };
 
 /* False (ERR_FATAL) only when a stored `versions` cannot be read: the row was not written by this

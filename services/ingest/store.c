@@ -3,9 +3,9 @@
 #include "alloc.h"
 #include "db_value.h"
 #include "recent_calls.h"
-#include "reconcile.h"
 #include "schema_version.h"
 #include "store_params.h"
+#include "store_plan.h"
 #include "store_sql.h"
 
 #include <stdio.h>
@@ -30,6 +30,8 @@ static const char session_options_without_flush[] = SESSION_OPTIONS " -c synchro
 /* After a batch was found to be changed by somebody else. Each time that costs a round trip, and a
  * line in the server's log. */
 #define CAUTIOUS_TRANSACTIONS 100
+/* Deleted at once: some 10 ms, for which what is written next has to wait. */
+#define PRUNE_ROWS 10000
 
 enum store_state {
     STORE_IDLE,
@@ -51,27 +53,27 @@ struct store {
     size_t unanswered;    /* statements of the group under way */
     struct error failure; /* the first of the group; kind ERR_NONE while there is none */
     struct db_params params;
-    struct arena arena; /* what was read and what is to be written */
 
-    const struct store_transaction *txn;
+    struct recent_calls *recent;
+    struct store_plan plans[2];
+    struct store_plan *plan;  /* of the transaction under way, if there is one */
+    struct store_plan *ahead; /* of the one behind it; its `txn` is NULL when it is not prepared */
     store_done_fn *on_done;
     void *done_arg;
     bool *moved; /* for each of the transaction's offsets */
     size_t moved_count;
     bool has_begun; /* BEGIN was sent, with the reads */
     int cautious;   /* so many more transactions read before they write */
-    struct recent_calls *recent;
-    int64_t *recalled_version; /* of each of the fold's batches; -1: nothing is known of it */
-    bool *is_unknown;          /* of the fold's calls: to be read */
-    size_t calls_recalled;
     size_t calls_read;
-    struct snapshot snapshot;
-    struct write_set writes;
 
+    struct arena answer_arena;
     store_offsets_fn *on_offsets;
     void *offsets_arg;
     struct store_offset *offsets; /* the answer being built */
     size_t offset_count;
+
+    store_pruned_fn *on_pruned;
+    void *pruned_arg;
 };
 
 static void step(struct store *store);
@@ -98,15 +100,15 @@ static void on_answered(const PGresult *result, const struct error *err, void *a
     answered(arg, err);
 }
 
-static void execute(struct store *store, enum store_statement statement, bool with_params,
-                    db_result_fn *fn)
+/* `params` is NULL for a statement without any. */
+static void execute(struct store *store, enum store_statement statement,
+                    const struct db_params *params, db_result_fn *fn)
 {
     struct error err = {0};
     /* Behind one that was not accepted nothing may be sent: least of all COMMIT. */
     if (store->failure.kind != ERR_NONE)
         return;
-    if (db_conn_execute(store->conn, statement, with_params ? &store->params : NULL, fn, store,
-                        &err))
+    if (db_conn_execute(store->conn, statement, params, fn, store, &err))
         store->unanswered++;
     else
         note_failure(store, &err);
@@ -137,94 +139,6 @@ const struct store_offset *store_offset_find(const struct store_offset *offsets,
     return NULL;
 }
 
-/* --- recalling --------------------------------------------------------------------------- */
-
-static size_t fold_call_count(const struct fold *fold)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < fold_batch_count(fold); i++)
-        count += fold_batch_at(fold, i)->call_count;
-    return count;
-}
-
-static size_t count_true(const bool *values, size_t count)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        found += values[i];
-    return found;
-}
-
-/* Nothing is known of the call: it is to be read, its attempts where the fold touches any. */
-static void expect_call(struct store *store, size_t n, const struct fold_call *call)
-{
-    store->snapshot.calls[n] = (struct call_snapshot){.has_attempts = call->attempts != NULL};
-}
-
-/* The batch and its calls, whose first one is the fold's number `n`; the number behind the last. */
-static size_t recall_batch(struct store *store, size_t i, size_t n)
-{
-    const struct fold_batch *batch = fold_batch_at(store->txn->fold, i);
-    const struct recent_batch *known = recent_calls_batch(store->recent, &batch->batch_id);
-    store->recalled_version[i] = known ? recent_batch_stored(known)->version : -1;
-    if (known)
-        store->snapshot.batches[i] = *recent_batch_stored(known);
-    for (size_t j = 0; j < batch->call_count; j++, n++) {
-        const struct fold_call *call = batch->calls[j];
-        if (known &&
-            recent_calls_find(store->recent, known, &call->call_id, &store->snapshot.calls[n])) {
-            store->calls_recalled++;
-        } else {
-            store->is_unknown[n] = true;
-            expect_call(store, n, call);
-        }
-    }
-    return n;
-}
-
-/* Fills the snapshot with what the last transactions left. */
-static void recall(struct store *store)
-{
-    struct arena *arena = &store->arena;
-    size_t batches = fold_batch_count(store->txn->fold);
-    size_t calls = fold_call_count(store->txn->fold);
-    store->snapshot = (struct snapshot){
-        .batches = arena_alloc_zeroed(arena, (batches + 1) * sizeof *store->snapshot.batches),
-        .calls = arena_alloc_zeroed(arena, (calls + 1) * sizeof *store->snapshot.calls),
-    };
-    store->recalled_version = arena_alloc(arena, (batches + 1) * sizeof(int64_t));
-    store->is_unknown = arena_alloc_zeroed(arena, calls + 1);
-    store->calls_recalled = 0;
-    store->calls_read = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < batches; i++)
-        n = recall_batch(store, i, n);
-}
-
-static bool is_anything_recalled(const struct store *store)
-{
-    for (size_t i = 0; i < fold_batch_count(store->txn->fold); i++)
-        if (store->recalled_version[i] >= 0)
-            return true;
-    return false;
-}
-
-/* Whether the transaction can be written without reading anything. */
-static bool is_all_known(const struct store *store)
-{
-    const struct fold *fold = store->txn->fold;
-    size_t n = 0;
-    for (size_t i = 0; i < fold_batch_count(fold); i++) {
-        bool may_wait = store->snapshot.batches[i].pending_attempts > 0;
-        if (store->recalled_version[i] < 0)
-            return false;
-        for (size_t j = 0; j < fold_batch_at(fold, i)->call_count; j++, n++)
-            if (store->is_unknown[n] || (may_wait && !store->snapshot.calls[n].call))
-                return false;
-    }
-    return true;
-}
-
 /* --- reading ----------------------------------------------------------------------------- */
 
 static size_t offset_index(const struct store_transaction *txn, struct slice topic,
@@ -241,9 +155,9 @@ static void on_offsets_moved(const PGresult *result, const struct error *err, vo
 {
     struct store *store = arg;
     for (int row = 0; result && row < PQntuples(result); row++) {
-        size_t index =
-            offset_index(store->txn, db_value_bytes(result, row, 0), db_value_int4(result, row, 1));
-        if (index < store->txn->offset_count) {
+        size_t index = offset_index(store->plan->txn, db_value_bytes(result, row, 0),
+                                    db_value_int4(result, row, 1));
+        if (index < store->plan->txn->offset_count) {
             store->moved[index] = true;
             store->moved_count++;
         }
@@ -253,10 +167,10 @@ static void on_offsets_moved(const PGresult *result, const struct error *err, vo
 
 static void read_batch(struct store *store, const PGresult *result, int row)
 {
-    struct stored_batch *batch = &store->snapshot.batches[row];
+    struct stored_batch *batch = &store->plan->snapshot.batches[row];
     *batch = (struct stored_batch){
         .version = db_value_int8(result, row, 1),
-        .versions = arena_copy(&store->arena, db_value_bytes(result, row, 2)),
+        .versions = arena_copy(&store->plan->arena, db_value_bytes(result, row, 2)),
         .calls = db_value_int4(result, row, 3),
         .pending_attempts = db_value_int4(result, row, 4),
         .created_in_order = db_value_bool(result, row, 5),
@@ -285,7 +199,7 @@ static void on_batches_locked(const PGresult *result, const struct error *err, v
 {
     struct store *store = arg;
     struct error mixed = {0};
-    if (result && !is_in_order(result, store->txn->fold)) {
+    if (result && !is_in_order(result, store->plan->txn->fold)) {
         error_set(&mixed, ERR_FATAL, "locked batches came in another order than asked for");
         err = &mixed;
     }
@@ -297,22 +211,22 @@ static void on_batches_locked(const PGresult *result, const struct error *err, v
 static void read_attempt(struct store *store, struct call_snapshot *call, const PGresult *result,
                          int row)
 {
-    struct stored_attempt *attempt = arena_alloc_zeroed(&store->arena, sizeof *attempt);
+    struct stored_attempt *attempt = arena_alloc_zeroed(&store->plan->arena, sizeof *attempt);
     attempt->attempt = db_value_int4(result, row, 4);
-    attempt->status = arena_copy(&store->arena, db_value_bytes(result, row, 5));
-    attempt->versions = arena_copy(&store->arena, db_value_bytes(result, row, 6));
+    attempt->status = arena_copy(&store->plan->arena, db_value_bytes(result, row, 5));
+    attempt->versions = arena_copy(&store->plan->arena, db_value_bytes(result, row, 6));
     attempt->next = call->attempts;
     call->attempts = attempt;
 }
 
 static const struct stored_call *read_call(struct store *store, const PGresult *result, int row)
 {
-    struct stored_call *call = arena_alloc_zeroed(&store->arena, sizeof *call);
+    struct stored_call *call = arena_alloc_zeroed(&store->plan->arena, sizeof *call);
     call->position = db_value_int4(result, row, 1);
     call->has_created_at = !db_value_is_null(result, row, 2);
     if (call->has_created_at)
         call->created_at_us = db_value_time(result, row, 2);
-    call->versions = arena_copy(&store->arena, db_value_bytes(result, row, 3));
+    call->versions = arena_copy(&store->plan->arena, db_value_bytes(result, row, 3));
     return call;
 }
 
@@ -320,7 +234,7 @@ static void on_calls_read(const PGresult *result, const struct error *err, void 
 {
     struct store *store = arg;
     for (int row = 0; result && row < PQntuples(result); row++) {
-        struct call_snapshot *call = &store->snapshot.calls[db_value_int4(result, row, 0)];
+        struct call_snapshot *call = &store->plan->snapshot.calls[db_value_int4(result, row, 0)];
         if (!call->call)
             call->call = read_call(store, result, row);
         if (!db_value_is_null(result, row, 4))
@@ -331,21 +245,22 @@ static void on_calls_read(const PGresult *result, const struct error *err, void 
 
 static struct field pending_text(struct store *store, const PGresult *result, int row, int column)
 {
-    return (struct field){.text = arena_copy(&store->arena, db_value_bytes(result, row, column))};
+    return (struct field){.text =
+                              arena_copy(&store->plan->arena, db_value_bytes(result, row, column))};
 }
 
 static void on_pending_read(const PGresult *result, const struct error *err, void *arg)
 {
     struct store *store = arg;
     for (int row = 0; result && row < PQntuples(result); row++) {
-        struct call_snapshot *call = &store->snapshot.calls[db_value_int4(result, row, 0)];
-        struct stored_attempt *pending = arena_alloc_zeroed(&store->arena, sizeof *pending);
-        struct entity *values = arena_alloc_zeroed(&store->arena, sizeof *values);
+        struct call_snapshot *call = &store->plan->snapshot.calls[db_value_int4(result, row, 0)];
+        struct stored_attempt *pending = arena_alloc_zeroed(&store->plan->arena, sizeof *pending);
+        struct entity *values = arena_alloc_zeroed(&store->plan->arena, sizeof *values);
         struct field *fields = values->fields;
         pending->values = values;
         pending->attempt = db_value_int4(result, row, 1);
-        pending->versions = arena_copy(&store->arena, db_value_bytes(result, row, 2));
-        pending->status = arena_copy(&store->arena, db_value_bytes(result, row, 3));
+        pending->versions = arena_copy(&store->plan->arena, db_value_bytes(result, row, 2));
+        pending->status = arena_copy(&store->plan->arena, db_value_bytes(result, row, 3));
         if (!db_value_is_null(result, row, 4))
             fields[ATTEMPT_DURATION].number = db_value_int8(result, row, 4);
         fields[ATTEMPT_RECORDING_URL] = pending_text(store, result, row, 5);
@@ -358,29 +273,37 @@ static void on_pending_read(const PGresult *result, const struct error *err, voi
     answered(store, err);
 }
 
+static size_t count_true(const bool *values, size_t count)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += values[i];
+    return found;
+}
+
 /* Asks for the calls that are not known. */
 static void ask_calls(struct store *store)
 {
-    const struct fold *fold = store->txn->fold;
-    size_t count = count_true(store->is_unknown, fold_call_count(fold));
+    const struct fold *fold = store->plan->txn->fold;
+    size_t count = count_true(store->plan->is_unknown, fold_call_count(fold));
     if (count == 0)
         return;
     store->calls_read += count;
-    store_params_read_calls(&store->params, fold, store->is_unknown);
-    execute(store, SQL_READ_CALLS, true, on_calls_read);
+    store_params_read_calls(&store->params, fold, store->plan->is_unknown);
+    execute(store, SQL_READ_CALLS, &store->params, on_calls_read);
 }
 
 static void send_reads(struct store *store)
 {
-    const struct store_transaction *txn = store->txn;
+    const struct store_transaction *txn = store->plan->txn;
     begin_group(store, STORE_READING);
     store->has_begun = true;
-    execute(store, SQL_BEGIN, false, on_answered);
+    execute(store, SQL_BEGIN, NULL, on_answered);
     store_params_move(&store->params, store->group_id, txn->offsets, txn->offset_count);
-    execute(store, SQL_MOVE_OFFSETS, true, on_offsets_moved);
+    execute(store, SQL_MOVE_OFFSETS, &store->params, on_offsets_moved);
     if (fold_batch_count(txn->fold)) {
         store_params_lock_batches(&store->params, txn->fold);
-        execute(store, SQL_LOCK_BATCHES, true, on_batches_locked);
+        execute(store, SQL_LOCK_BATCHES, &store->params, on_batches_locked);
     }
     ask_calls(store);
     send_group(store);
@@ -391,16 +314,17 @@ static void send_reads(struct store *store)
 static void find_missing(struct store *store, bool *has_pending)
 {
     size_t n = 0;
-    for (size_t i = 0; i < fold_batch_count(store->txn->fold); i++) {
-        const struct fold_batch *batch = fold_batch_at(store->txn->fold, i);
-        const struct stored_batch *stored = &store->snapshot.batches[i];
-        bool is_as_known = store->recalled_version[i] == stored->version;
+    for (size_t i = 0; i < fold_batch_count(store->plan->txn->fold); i++) {
+        const struct fold_batch *batch = fold_batch_at(store->plan->txn->fold, i);
+        const struct stored_batch *stored = &store->plan->snapshot.batches[i];
+        bool is_as_known = store->plan->recalled_version[i] == stored->version;
         for (size_t j = 0; j < batch->call_count; j++, n++) {
-            bool is_read = store->is_unknown[n];
-            store->is_unknown[n] = !is_read && !is_as_known;
-            if (store->is_unknown[n])
-                expect_call(store, n, batch->calls[j]);
-            has_pending[n] = stored->pending_attempts > 0 && !store->snapshot.calls[n].call;
+            bool is_read = store->plan->is_unknown[n];
+            store->plan->is_unknown[n] = !is_read && !is_as_known;
+            if (store->plan->is_unknown[n])
+                store_plan_expect_call(store->plan, n, batch->calls[j]);
+            const struct call_snapshot *call = &store->plan->snapshot.calls[n];
+            has_pending[n] = stored->pending_attempts > 0 && !call->call && !call->has_pending;
         }
     }
 }
@@ -408,17 +332,17 @@ static void find_missing(struct store *store, bool *has_pending)
 /* False when nothing is missing. */
 static bool send_more_reads(struct store *store)
 {
-    size_t calls = fold_call_count(store->txn->fold);
-    bool *has_pending = arena_alloc_zeroed(&store->arena, calls + 1);
+    size_t calls = fold_call_count(store->plan->txn->fold);
+    bool *has_pending = arena_alloc_zeroed(&store->plan->arena, calls + 1);
     find_missing(store, has_pending);
     size_t pending = count_true(has_pending, calls);
-    if (pending == 0 && count_true(store->is_unknown, calls) == 0)
+    if (pending == 0 && count_true(store->plan->is_unknown, calls) == 0)
         return false;
     begin_group(store, STORE_READING_MORE);
     ask_calls(store);
     if (pending) {
-        store_params_read_pending(&store->params, store->txn->fold, has_pending);
-        execute(store, SQL_READ_PENDING, true, on_pending_read);
+        store_params_read_pending(&store->params, store->plan->txn->fold, has_pending);
+        execute(store, SQL_READ_PENDING, &store->params, on_pending_read);
     }
     send_group(store);
     return true;
@@ -442,70 +366,28 @@ static void on_committed(const PGresult *result, const struct error *err, void *
     answered(arg, err);
 }
 
-typedef void row_params_fn(struct db_params *params, const struct row_writes *writes);
-
-static void write_rows(struct store *store, enum store_statement statement,
-                       const struct row_writes *writes, row_params_fn *fill)
-{
-    if (writes->count == 0)
-        return;
-    fill(&store->params, writes);
-    execute(store, statement, true, on_answered);
-}
-
-static void write_batches(struct store *store, const struct write_set *writes)
-{
-    if (writes->batch_count) {
-        store_params_batches(&store->params, writes);
-        execute(store, SQL_WRITE_BATCHES, true, on_answered);
-        store_params_changes(&store->params, writes);
-        execute(store, SQL_LOG_CHANGES, true, on_answered);
-    }
-    if (writes->status_count) {
-        store_params_statuses(&store->params, writes);
-        execute(store, SQL_COUNT_STATUSES, true, on_answered);
-    }
-}
-
-static void write_dead_letters(struct store *store)
-{
-    const struct store_transaction *txn = store->txn;
-    if (txn->dead_letter_count == 0)
-        return;
-    store_params_dead_letters(&store->params, store->group_id, txn->dead_letters,
-                              txn->dead_letter_count);
-    execute(store, SQL_INSERT_DEAD_LETTERS, true, on_answered);
-}
-
 /* What group 1 does otherwise, and fails where it would have found anything else than is known. */
 static void begin_as_known(struct store *store)
 {
-    const struct store_transaction *txn = store->txn;
-    execute(store, SQL_BEGIN, false, on_answered);
+    const struct store_transaction *txn = store->plan->txn;
+    execute(store, SQL_BEGIN, NULL, on_answered);
     store_params_move(&store->params, store->group_id, txn->offsets, txn->offset_count);
-    execute(store, SQL_MOVE_ALL_OFFSETS, true, on_answered);
+    execute(store, SQL_MOVE_ALL_OFFSETS, &store->params, on_answered);
     if (fold_batch_count(txn->fold)) {
-        store_params_lock_unchanged(&store->params, txn->fold, store->snapshot.batches);
-        execute(store, SQL_LOCK_UNCHANGED, true, on_answered);
+        store_params_lock_unchanged(&store->params, txn->fold, store->plan->snapshot.batches);
+        execute(store, SQL_LOCK_UNCHANGED, &store->params, on_answered);
     }
 }
 
 static void send_writes(struct store *store)
 {
-    const struct write_set *writes = &store->writes;
+    const struct store_plan *plan = store->plan;
     begin_group(store, STORE_WRITING);
     if (!store->has_begun)
         begin_as_known(store);
-    write_batches(store, writes);
-    write_rows(store, SQL_INSERT_CALLS, &writes->new_calls, store_params_insert_calls);
-    write_rows(store, SQL_UPDATE_CALLS, &writes->changed_calls, store_params_update_calls);
-    write_rows(store, SQL_INSERT_ATTEMPTS, &writes->new_attempts, store_params_insert_attempts);
-    write_rows(store, SQL_UPDATE_ATTEMPTS, &writes->changed_attempts, store_params_update_attempts);
-    write_rows(store, SQL_DELETE_PENDING, &writes->gone_pending, store_params_delete_pending);
-    write_rows(store, SQL_UPDATE_PENDING, &writes->changed_pending, store_params_pending);
-    write_rows(store, SQL_INSERT_PENDING, &writes->new_pending, store_params_pending);
-    write_dead_letters(store);
-    execute(store, SQL_COMMIT, false, on_committed);
+    for (size_t i = 0; i < plan->statement_count; i++)
+        execute(store, plan->statements[i].statement, &plan->statements[i].params, on_answered);
+    execute(store, SQL_COMMIT, NULL, on_committed);
     send_group(store);
 }
 
@@ -513,19 +395,12 @@ static void send_rollback(struct store *store)
 {
     struct error why = store->failure;
     begin_group(store, STORE_ROLLING_BACK);
-    execute(store, SQL_ROLLBACK, false, on_answered);
+    execute(store, SQL_ROLLBACK, NULL, on_answered);
     store->failure = why;
     send_group(store);
 }
 
 /* --- from step to step ------------------------------------------------------------------- */
-
-static size_t rows_of(const struct write_set *writes)
-{
-    return writes->new_calls.count + writes->changed_calls.count + writes->new_attempts.count +
-           writes->changed_attempts.count + writes->new_pending.count +
-           writes->changed_pending.count + writes->gone_pending.count;
-}
 
 /* After a fail-over the old primary may come back as a standby: the next connection finds the new
  * one. */
@@ -535,32 +410,50 @@ static void leave_read_only_server(struct store *store)
         db_conn_reset(store->conn, "the server is read-only");
 }
 
+/* What was known, and what was worked out from it. */
+static void forget_recent(struct store *store)
+{
+    store_forget_prepared(store);
+    recent_calls_forget(store->recent);
+}
+
+/* What was noted of a transaction before it was committed does not hold if it never is. */
+static void take_back(struct store *store)
+{
+    if (store->plan->is_noted)
+        forget_recent(store);
+}
+
 /* Tells the owner. The request is over before its callback runs, so the callback may begin the
  * next. */
 static void finish_write(struct store *store, enum store_outcome outcome)
 {
+    struct store_plan *plan = store->plan;
     struct store_result result = {
         .outcome = outcome,
         .err = &store->failure,
         .moved = store->moved,
-        .rows_written = rows_of(&store->writes),
-        .batches_changed = store->writes.batch_count,
-        .calls_recalled = store->calls_recalled,
+        .rows_written = store_plan_rows(plan),
+        .batches_changed = plan->writes.batch_count,
+        .was_prepared = plan->is_prepared,
+        .calls_recalled = plan->calls_recalled,
         .calls_read = store->calls_read,
     };
     store_done_fn *fn = store->on_done;
     if (outcome == STORE_COMMITTED)
-        recent_calls_note(store->recent, store->txn->fold, &store->snapshot, &store->writes.after);
+        store_plan_note(plan, store->recent);
+    else
+        take_back(store);
     leave_read_only_server(store);
     store->state = STORE_IDLE;
-    store->txn = NULL;
+    plan->txn = NULL;
     store->on_done = NULL;
     fn(&result, store->done_arg);
 }
 
 static bool is_fenced(const struct store *store)
 {
-    return store->failure.kind == ERR_NONE && store->moved_count < store->txn->offset_count;
+    return store->failure.kind == ERR_NONE && store->moved_count < store->plan->txn->offset_count;
 }
 
 static enum store_outcome outcome_of_failure(const struct store *store)
@@ -572,8 +465,7 @@ static enum store_outcome outcome_of_failure(const struct store *store)
 
 static void reconcile_and_write(struct store *store)
 {
-    if (reconcile(store->txn->fold, &store->snapshot, &store->arena, &store->writes,
-                  &store->failure))
+    if (store_plan_write(store->plan, store->group_id, &store->failure))
         send_writes(store);
     else
         send_rollback(store);
@@ -599,21 +491,35 @@ static void step_after_writing(struct store *store)
         send_rollback(store);
 }
 
-static void begin_transaction(struct store *store)
+/* For the answers of the transaction. */
+static void expect_answers(struct store *store)
 {
-    arena_reset(&store->arena);
-    store->moved =
-        arena_alloc_zeroed(&store->arena, (store->txn->offset_count + 1) * sizeof *store->moved);
+    size_t count = store->plan->txn->offset_count;
+    store->moved = arena_alloc_zeroed(&store->plan->arena, (count + 1) * sizeof *store->moved);
     store->moved_count = 0;
     store->has_begun = false;
-    store->writes = (struct write_set){0};
-    recall(store);
-    if (store->cautious == 0 && is_all_known(store)) {
+    store->calls_read = 0;
+}
+
+static void begin_transaction(struct store *store, const struct store_transaction *txn)
+{
+    store_plan_begin(store->plan, txn, store->recent);
+    expect_answers(store);
+    if (store->cautious == 0 && store_plan_is_all_known(store->plan)) {
         reconcile_and_write(store);
         return;
     }
     store->cautious -= store->cautious > 0;
     send_reads(store);
+}
+
+static void begin_prepared(struct store *store)
+{
+    struct store_plan *plan = store->ahead;
+    store->ahead = store->plan;
+    store->plan = plan;
+    expect_answers(store);
+    send_writes(store);
 }
 
 /*
@@ -625,14 +531,16 @@ static void step_after_rollback(struct store *store)
 {
     enum store_outcome outcome = outcome_of_failure(store);
     bool has_looked = store->has_begun;
-    if (outcome != STORE_REFUSED || (has_looked && !is_anything_recalled(store))) {
+    if (outcome != STORE_REFUSED || (has_looked && !store_plan_has_recalled(store->plan))) {
         finish_write(store, outcome);
         return;
     }
     if (has_looked)
-        recent_calls_forget(store->recent);
+        forget_recent(store);
+    else
+        take_back(store);
     store->cautious = CAUTIOUS_TRANSACTIONS;
-    begin_transaction(store);
+    begin_transaction(store, store->plan->txn);
 }
 
 static void step_after_asking(struct store *store)
@@ -673,21 +581,44 @@ static void step(struct store *store)
 void store_write(struct store *store, const struct store_transaction *txn, store_done_fn *fn,
                  void *arg)
 {
-    store->txn = txn;
     store->on_done = fn;
     store->done_arg = arg;
-    begin_transaction(store);
+    if (store->ahead->txn == txn) {
+        begin_prepared(store);
+        return;
+    }
+    store_forget_prepared(store);
+    begin_transaction(store, txn);
+}
+
+void store_prepare(struct store *store, const struct store_transaction *txn)
+{
+    struct error err = {0};
+    if (store->state != STORE_WRITING || store->cautious)
+        return;
+    store_plan_note(store->plan, store->recent);
+    store_plan_begin(store->ahead, txn, store->recent);
+    store->ahead->is_prepared = true;
+    if (!store_plan_is_all_known(store->ahead) ||
+        !store_plan_write(store->ahead, store->group_id, &err))
+        store_forget_prepared(store);
+}
+
+void store_forget_prepared(struct store *store)
+{
+    store->ahead->txn = NULL;
 }
 
 static void on_offsets_read(const PGresult *result, const struct error *err, void *arg)
 {
     struct store *store = arg;
     int rows = result ? PQntuples(result) : 0;
-    store->offsets = arena_alloc_zeroed(&store->arena, ((size_t)rows + 1) * sizeof *store->offsets);
+    store->offsets =
+        arena_alloc_zeroed(&store->answer_arena, ((size_t)rows + 1) * sizeof *store->offsets);
     store->offset_count = (size_t)rows;
     for (int row = 0; row < rows; row++) {
         struct slice topic = db_value_bytes(result, row, 0);
-        char *name = arena_alloc_zeroed(&store->arena, topic.len + 1);
+        char *name = arena_alloc_zeroed(&store->answer_arena, topic.len + 1);
         memcpy(name, topic.data, topic.len);
         store->offsets[row] = (struct store_offset){
             .topic = name,
@@ -703,11 +634,11 @@ static void on_offsets_read(const PGresult *result, const struct error *err, voi
 static void ask_offsets(struct store *store, enum store_statement statement, store_offsets_fn *fn,
                         void *arg)
 {
-    arena_reset(&store->arena);
+    arena_reset(&store->answer_arena);
     store->on_offsets = fn;
     store->offsets_arg = arg;
     begin_group(store, STORE_ASKING);
-    execute(store, statement, true, on_offsets_read);
+    execute(store, statement, &store->params, on_offsets_read);
     send_group(store);
 }
 
@@ -725,18 +656,25 @@ void store_read_offsets(struct store *store, const struct store_offset *wanted, 
     ask_offsets(store, SQL_READ_OFFSETS, fn, arg);
 }
 
+/* A failure of the connection is told by the observer; pruning is repeated anyway. */
 static void on_pruned(const PGresult *result, const struct error *err, void *arg)
 {
-    /* Pruning is repeated by its timer; a failure of the connection is told by the observer. */
-    (void)result;
+    struct store *store = arg;
     (void)err;
-    (void)arg;
+    /* PQcmdTuples does not write through its argument either. */
+    const char *rows = result ? PQcmdTuples((PGresult *)(uintptr_t)result) : "";
+    if (store->on_pruned)
+        store->on_pruned(strtol(rows, NULL, 10) >= PRUNE_ROWS, store->pruned_arg);
 }
 
-void store_prune(struct store *store)
+void store_prune(struct store *store, store_pruned_fn *fn, void *arg)
 {
     struct error err = {0};
-    if (db_conn_execute(store->conn, SQL_PRUNE_CHANGES, NULL, on_pruned, NULL, &err))
+    store->on_pruned = fn;
+    store->pruned_arg = arg;
+    db_params_reset(&store->params);
+    db_params_add_int8(&store->params, PRUNE_ROWS);
+    if (db_conn_execute(store->conn, SQL_PRUNE_CHANGES, &store->params, on_pruned, store, &err))
         db_conn_sync(store->conn);
 }
 
@@ -754,7 +692,7 @@ static void on_conn_lost(struct db_conn *conn, const struct error *err, void *ar
 {
     (void)conn;
     struct store *store = arg;
-    recent_calls_forget(store->recent);
+    forget_recent(store);
     if (store->observer.on_lost)
         store->observer.on_lost(err, store->observer_arg);
 }
@@ -768,7 +706,11 @@ struct store *store_new(struct event_base *base, const struct store_config *conf
     store->observer = *observer;
     store->observer_arg = arg;
     db_params_init(&store->params);
-    arena_init(&store->arena);
+    arena_init(&store->answer_arena);
+    store_plan_init(&store->plans[0]);
+    store_plan_init(&store->plans[1]);
+    store->plan = &store->plans[0];
+    store->ahead = &store->plans[1];
     store->recent = recent_calls_new(config->recent_bytes);
     const struct db_conn_config conn_config = {
         .conninfo = config->database_url,
@@ -793,9 +735,12 @@ void store_free(struct store **store)
     *store = NULL;
     /* The connection answers whatever it was asked before it goes; whoever asked us may be gone. */
     self->state = STORE_IDLE;
+    self->on_pruned = NULL;
     db_conn_free(&self->conn);
     db_params_done(&self->params);
-    arena_done(&self->arena);
+    arena_done(&self->answer_arena);
+    store_plan_done(&self->plans[0]);
+    store_plan_done(&self->plans[1]);
     recent_calls_free(&self->recent);
     free(self->group_id);
     free(self->owner);

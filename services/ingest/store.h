@@ -16,8 +16,11 @@
  *   2. the writes; COMMIT.
  *
  * (A round trip between reads attempts that wait for their call, when a batch has any, and calls
- * of batches that turned out to be changed.) One transaction is under way at a time; claims queue
- * behind it on the same connection.
+ * of batches that turned out to be changed.)
+ *
+ * One transaction is under way at a time. While its COMMIT is awaited, the next one can be prepared
+ * as if that had been answered already, so that nothing is left to be done between the two but to
+ * send it. Should it not be committed, what was prepared is thrown away.
  *
  * Ownership: requests are borrowed until their callback. Threads: the event loop's.
  * Callbacks: exactly one per accepted request, never before the call returns.
@@ -96,6 +99,7 @@ struct store_result {
     const bool *moved;       /* STORE_FENCED: for each offset given, whether it is still ours */
     size_t rows_written;
     size_t batches_changed;
+    bool was_prepared;     /* by store_prepare() */
     size_t calls_recalled; /* known without asking */
     size_t calls_read;
 };
@@ -121,7 +125,7 @@ bool store_is_idle(const struct store *store);
 bool store_is_ready(const struct store *store);
 /* "" when connected, else the connection's state and last error. */
 const char *store_problem(const struct store *store);
-/* These three need store_is_idle(). */
+/* These four need store_is_idle(). */
 void store_write(struct store *store, const struct store_transaction *txn, store_done_fn *fn,
                  void *arg);
 /*
@@ -134,7 +138,18 @@ void store_claim(struct store *store, const struct store_offset *wanted, size_t 
 /* Reads where the partitions stand, changing nothing. */
 void store_read_offsets(struct store *store, const struct store_offset *wanted, size_t count,
                         store_offsets_fn *fn, void *arg);
-/* Deletes a bounded number of change-log rows that are older than readers may ask for. */
-void store_prune(struct store *store);
+/* Deletes a bounded number of change-log rows that are older than readers may ask for; the store
+ * stays idle meanwhile. */
+typedef void store_pruned_fn(bool may_have_more, void *arg);
+void store_prune(struct store *store, store_pruned_fn *fn, void *arg);
+
+/* While a transaction is being written: works out `txn`, the one that store_write() is to be given
+ * next, as far as that can be done without reading anything. `expected` of its offsets is not
+ * looked at yet. Where it cannot be done, or the one being written is not committed, store_write()
+ * does what is left to do. `txn` is borrowed until then, unless store_forget_prepared() comes
+ * first. */
+void store_prepare(struct store *store, const struct store_transaction *txn);
+/* Call it when the transaction that was prepared changes, or goes. */
+void store_forget_prepared(struct store *store);
 
 #endif

@@ -218,6 +218,6 @@ const struct db_statement store_statements[SQL_COUNT] = {
     [SQL_PRUNE_CHANGES] = {"prune_changes",
                            "DELETE FROM callboard.batch_change c USING ("
                            "SELECT batch_id, version FROM callboard.batch_change "
-                           "WHERE changed_at < now() - interval '15 minutes' LIMIT 10000) old "
+                           "WHERE changed_at < now() - interval '15 minutes' LIMIT $1::bigint) old "
                            "WHERE c.batch_id = old.batch_id AND c.version = old.version"},
 };

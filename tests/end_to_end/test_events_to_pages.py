@@ -322,6 +322,7 @@ class CatchingUp(unittest.TestCase):
             self.assertEqual(ingest.metric("callboard_ingest_pauses_total"), 0)
             recalled, read = (ingest.metric(f'callboard_ingest_call_lookups_total{{from="{place}"}}') for place in ("memory", "database"))
             self.assertGreater(recalled, 4 * read)
+            self.assertGreater(ingest.metric("callboard_ingest_prepared_total"), 20)
             self.assertEqual(check_database(stack.server, model_of(read_ack_log(log))[0], stack.database), [])
 
 

@@ -111,8 +111,17 @@ static struct snapshot read_all(struct memory_tables *tables, struct fold *fold,
 
 /* --- what is known without reading --------------------------------------------------------- */
 
+static void expect_same_values(const struct entity *known, const struct entity *stored)
+{
+    for (int i = 0; i < ATTEMPT_FIELD_COUNT; i++) {
+        cr_assert_eq(known->fields[i].number, stored->fields[i].number);
+        cr_assert_eq(slice_is_set(known->fields[i].text), slice_is_set(stored->fields[i].text));
+        cr_assert(slice_equal(known->fields[i].text, stored->fields[i].text));
+    }
+}
+
 static void expect_same_attempts(const struct stored_attempt *known,
-                                 const struct stored_attempt *stored)
+                                 const struct stored_attempt *stored, bool with_values)
 {
     size_t count = 0;
     for (const struct stored_attempt *at = stored; at; at = at->next)
@@ -125,6 +134,8 @@ static void expect_same_attempts(const struct stored_attempt *known,
         cr_assert(slice_equal(at->versions, same->versions));
         cr_assert_eq(slice_is_set(at->status), slice_is_set(same->status));
         cr_assert(slice_equal(at->status, same->status));
+        if (with_values)
+            expect_same_values(at->values, same->values);
     }
     cr_assert_eq(count, 0, "%zu attempts are stored, and not known", count);
 }
@@ -132,15 +143,18 @@ static void expect_same_attempts(const struct stored_attempt *known,
 static void expect_same_call(const struct call_snapshot *known, const struct call_snapshot *stored)
 {
     cr_assert_eq(known->call == NULL, stored->call == NULL);
-    if (!known->call)
+    if (!known->call) {
+        if (known->has_pending)
+            expect_same_attempts(known->pending, stored->pending, true);
         return;
+    }
     cr_assert_eq(known->call->position, stored->call->position);
     cr_assert_eq(known->call->has_created_at, stored->call->has_created_at);
     if (known->call->has_created_at)
         cr_assert_eq(known->call->created_at_us, stored->call->created_at_us);
     cr_assert(slice_equal(known->call->versions, stored->call->versions));
     cr_assert(known->has_attempts);
-    expect_same_attempts(known->attempts, stored->attempts);
+    expect_same_attempts(known->attempts, stored->attempts, false);
 }
 
 static void expect_same_batch(const struct stored_batch *known, const struct stored_batch *stored)
@@ -167,10 +181,11 @@ static void expect_recent_to_agree(struct memory_tables *tables, const struct fo
             expect_same_batch(recent_batch_stored(known), &snapshot->batches[i]);
         for (size_t j = 0; j < batch->call_count; j++, n++) {
             struct call_snapshot found;
-            if (!known ||
-                !recent_calls_find(tables->recent, known, &batch->calls[j]->call_id, &found))
+            if (!known || !recent_calls_find(tables->recent, known, &batch->calls[j]->call_id,
+                                             &tables->arena, &found))
                 continue;
             tables->recalled++;
+            tables->recalled_pending += found.pending != NULL;
             expect_same_call(&found, &snapshot->calls[n]);
         }
     }

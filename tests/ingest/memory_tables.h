@@ -52,6 +52,7 @@ struct memory_tables {
     size_t status_count;
     struct recent_calls *recent; /* the test's; NULL: the next transaction is another process's */
     size_t recalled;             /* calls that it knew */
+    size_t recalled_pending;     /* those of them for which attempts wait */
 };
 
 void memory_tables_init(struct memory_tables *tables);

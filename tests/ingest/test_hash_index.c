@@ -1,6 +1,7 @@
 #include "hash_index.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #define ENTRIES 1000
 
@@ -62,5 +63,32 @@ Test(hash_index, replaces_an_entry_in_its_place)
     hash_index_reset(&index);
     cr_assert_null(find(&index, 5));
     cr_assert_eq(index.used, 0);
+    hash_index_done(&index);
+}
+
+Test(hash_index, finds_the_others_after_one_was_removed)
+{
+    struct hash_index index;
+    static struct entry entries[ENTRIES];
+    static bool is_in[ENTRIES];
+    size_t count = 0;
+    hash_index_init(&index);
+    srand(1);
+    for (int round = 0; round < 20 * ENTRIES; round++) {
+        uint64_t key = (uint64_t)rand() % ENTRIES;
+        if (is_in[key]) {
+            cr_assert_eq(hash_index_remove(&index, poor_hash(key), matches, &key), &entries[key]);
+        } else {
+            cr_assert_null(hash_index_remove(&index, poor_hash(key), matches, &key));
+            entries[key] = (struct entry){key, 0};
+            put(&index, &entries[key]);
+        }
+        is_in[key] = !is_in[key];
+        count = is_in[key] ? count + 1 : count - 1;
+        cr_assert_eq(index.used, count);
+        if (round % 100 == 0)
+            for (uint64_t i = 0; i < ENTRIES; i++)
+                cr_assert_eq(find(&index, i), is_in[i] ? &entries[i] : NULL);
+    }
     hash_index_done(&index);
 }

@@ -15,6 +15,7 @@ struct fixture {
     enum store_outcome outcome;
     enum error_kind kind;
     bool moved;
+    bool was_prepared;
     size_t recalled;
     size_t read;
     int ready;
@@ -42,6 +43,7 @@ static void on_done(const struct store_result *result, void *arg)
     fixture->outcome = result->outcome;
     fixture->kind = result->err->kind;
     fixture->moved = result->moved[0];
+    fixture->was_prepared = result->was_prepared;
     fixture->recalled = result->calls_recalled;
     fixture->read = result->calls_read;
 }
@@ -386,29 +388,201 @@ Test(store, writes_a_further_call_of_a_batch_without_reading)
     done(&fixture);
 }
 
-Test(store, reads_attempts_that_may_wait_for_a_call_it_knows_not_to_be_there)
+/* The first call of a batch is stored, and the phone log of another one, which has not arrived. */
+static struct event store_a_waiting_log(struct fixture *fixture)
 {
-    struct fixture fixture;
-    store_first(&fixture);
-    struct event log = phone_log_of(&fixture, "ringing");
+    store_first(fixture);
+    struct event log = phone_log_of(fixture, "ringing");
     log.call_id.bytes[0] = 9;
-    begin_log(&fixture, &log);
+    begin_log(fixture, &log);
     answer_as_known();
     fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
     fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
     fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
     fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(fixture, STORE_COMMITTED);
+    fold_reset(fixture->fold);
+    return log;
+}
+
+Test(store, writes_a_call_for_which_attempts_wait_without_reading_them)
+{
+    struct fixture fixture;
+    struct event log = store_a_waiting_log(&fixture);
+    fixture.call.call_id = log.call_id;
+    fold_add(fixture.fold, &fixture.call);
+    begin_folded(&fixture);
+    answer_as_known();
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COUNT_STATUSES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_CALLS, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_ATTEMPTS, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_DELETE_PENDING, "DELETE 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(&fixture, STORE_COMMITTED);
+    done(&fixture);
+}
+
+Test(store, reads_attempts_that_may_wait_where_it_does_not_know_all)
+{
+    struct fixture fixture;
+    setup_with(&fixture, 1 << 20);
+    begin(&fixture);
+    answer_reads(&fixture, 1); /* one waits for another call */
+    fake_db_conn_answer(SQL_READ_PENDING, fake_result(8, 0), NULL);
+    answer_writes_of_a_new_call();
     expect_outcome(&fixture, STORE_COMMITTED);
 
+    fold_reset(fixture.fold);
+    fixture.call.call_id.bytes[0] = 9;
+    fold_add(fixture.fold, &fixture.call);
     begin_folded(&fixture);
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    PGresult *locked = locked_row_at(&fixture, 7, 1);
+    PGresult *locked = locked_row_at(&fixture, 6, 1);
     fake_result_set_int4(locked, 0, 4, 1);
     fake_db_conn_answer(SQL_LOCK_BATCHES, locked, NULL);
     fake_db_conn_answer(SQL_READ_PENDING, fake_result(8, 0), NULL);
-    cr_assert_geq(fake_db_conn_pending(), 1, "the writes and COMMIT");
+    answer_writes_of_a_new_call();
+    expect_outcome(&fixture, STORE_COMMITTED);
     done(&fixture);
+}
+
+/* --- prepared while the one before is written ------------------------------------------------ */
+
+struct prepared {
+    struct fixture fixture;
+    struct event log;
+    struct fold *fold;
+    struct store_offset offset;
+    struct store_transaction txn;
+};
+
+/* A further call of the batch is being written, and the transaction of its phone log prepared. */
+static void prepare(struct prepared *next)
+{
+    struct fixture *fixture = &next->fixture;
+    store_first(fixture);
+    fixture->call.call_id.bytes[0] = 9;
+    fold_add(fixture->fold, &fixture->call);
+    begin_folded(fixture);
+    next->log = phone_log_of(fixture, "ringing");
+    next->fold = fold_new();
+    fold_add(next->fold, &next->log);
+    fold_finish(next->fold);
+    next->offset = fixture->offset;
+    next->offset.expected = 102;
+    next->offset.next_offset = 103;
+    next->txn = (struct store_transaction){&next->offset, 1, next->fold, NULL, 0};
+    size_t sent = fake_db_conn_pending();
+    store_prepare(fixture->store, &next->txn);
+    cr_assert_eq(fake_db_conn_pending(), sent, "nothing is sent yet");
+}
+
+static void begin_prepared(struct prepared *next)
+{
+    next->fixture.outcomes = 0;
+    store_write(next->fixture.store, &next->txn, on_done, &next->fixture);
+}
+
+static void prepared_done(struct prepared *next)
+{
+    done(&next->fixture);
+    fold_free(&next->fold);
+}
+
+static void answer_writes_of_a_log(void)
+{
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COUNT_STATUSES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_ATTEMPTS, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+}
+
+Test(store, sends_what_it_prepared_on_top_of_what_was_not_committed_yet)
+{
+    struct prepared next;
+    prepare(&next);
+    answer_as_known();
+    answer_writes_of_a_new_call();
+    expect_outcome(&next.fixture, STORE_COMMITTED);
+    begin_prepared(&next);
+    answer_as_known();
+    answer_writes_of_a_log();
+    expect_outcome(&next.fixture, STORE_COMMITTED);
+    cr_assert(next.fixture.was_prepared);
+    cr_assert_eq(next.fixture.recalled, 1);
+    prepared_done(&next);
+}
+
+Test(store, throws_away_what_it_prepared_when_the_one_before_is_not_committed)
+{
+    struct prepared next;
+    prepare(&next);
+    answer_as_known();
+    fake_db_conn_fail(SQL_WRITE_BATCHES, ERR_RETRY, "40001");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    expect_outcome(&next.fixture, STORE_FAILED);
+    begin_prepared(&next);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(&next.fixture, 6, 1), NULL);
+    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    cr_assert_geq(fake_db_conn_pending(), 1, "the writes: the call is not stored, its log waits");
+    prepared_done(&next);
+}
+
+/* Its version could be what the other process has left: then the call that was rolled back would
+ * be taken for stored. */
+Test(store, takes_back_what_it_noted_before_it_tries_again)
+{
+    struct prepared next;
+    prepare(&next);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
+    fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(&next.fixture, 7, 2), NULL);
+    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    answer_writes_of_a_new_call();
+    expect_outcome(&next.fixture, STORE_COMMITTED);
+    prepared_done(&next);
+}
+
+Test(store, throws_away_what_it_prepared_with_the_connection)
+{
+    struct prepared next;
+    prepare(&next);
+    fake_db_conn_lose();
+    cr_assert_eq(next.fixture.outcome, STORE_UNCERTAIN);
+    fake_db_conn_set_ready(true);
+    begin_prepared(&next);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
+    prepared_done(&next);
+}
+
+Test(store, works_out_anew_what_has_changed_since_it_was_prepared)
+{
+    struct prepared next;
+    prepare(&next);
+    store_forget_prepared(next.fixture.store);
+    fold_reset(next.fold); /* its only event was dropped */
+    fold_finish(next.fold);
+    answer_as_known();
+    answer_writes_of_a_new_call();
+    expect_outcome(&next.fixture, STORE_COMMITTED);
+    begin_prepared(&next);
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    expect_outcome(&next.fixture, STORE_COMMITTED);
+    cr_assert_not(next.fixture.was_prepared);
+    prepared_done(&next);
 }
 
 /* What follows from an error of the group that relied on what was known: the first call is read
