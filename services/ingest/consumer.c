@@ -63,7 +63,7 @@ static const struct kafka_property properties[] = {
     /* Over either of these two a fetcher sleeps until keep_fetching() wakes it. Together they bound
      * the memory, since a message costs librdkafka some 400 bytes besides. */
     {"queued.min.messages", "100000"},
-    {"queued.max.messages.kbytes", "8192"},
+    {"queued.max.messages.kbytes", "4096"},
     /* One answer comes on top of them, and compressed it is several times as long once unpacked. A
      * partition whose next record batch is longer than the first of these gets nothing in an answer
      * unless it is asked for first: librdkafka's producers make batches of 1 MB before compression.
