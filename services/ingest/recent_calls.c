@@ -92,15 +92,18 @@ bool recent_calls_find(const struct recent_calls *recent, const struct recent_ba
                        struct call_snapshot *found)
 {
     const struct call_key key = {batch->life, call_id};
+    bool is_absent = batch->filter && !call_filter_may_have(batch->filter, call_id);
+    /* Of a call that is absent only attempts that wait for it can be kept. */
+    bool may_be_kept = !is_absent || batch->waiting > 0;
     const struct recent_call *call =
-        hash_index_find(&recent->calls, hash_call(&key), call_matches, &key);
+        may_be_kept ? hash_index_find(&recent->calls, hash_call(&key), call_matches, &key) : NULL;
     if (call) {
         packed_call_read((struct slice){call->packed, call->packed_len}, arena, found);
         return true;
     }
     *found =
         (struct call_snapshot){.has_pending = batch->waiting == batch->stored.pending_attempts};
-    return batch->filter && !call_filter_may_have(batch->filter, call_id);
+    return is_absent;
 }
 
 /* --- noting calls -------------------------------------------------------------------------- */
@@ -195,7 +198,8 @@ static void note_call(struct recent_calls *recent, struct recent_batch *batch,
         after->call ? after->has_attempts && !is_finished(after) : after->pending != NULL;
     if (batch->filter && !before->call && after->call)
         call_filter_add(batch->filter, call_id);
-    drop_call(recent, &key);
+    if (before->call || before->pending)
+        drop_call(recent, &key);
     if (is_wanted)
         keep_call(recent, batch, &key, after);
 }
