@@ -879,14 +879,20 @@ static bool execute(struct db_conn *conn, const struct command *command,
     return true;
 }
 
-bool db_conn_execute(struct db_conn *conn, size_t statement, const struct db_params *params,
-                     db_result_fn *fn, void *arg, struct error *err)
+bool db_conn_stream(struct db_conn *conn, size_t statement, const struct db_params *params,
+                    db_row_fn *on_row, db_result_fn *fn, void *arg, struct error *err)
 {
     assert(statement < conn->config.statement_count);
     const struct command command = {.name = conn->config.statements[statement].name,
                                     .params = params};
-    const struct db_pending pending = {.fn = fn, .arg = arg};
+    const struct db_pending pending = {.fn = fn, .on_row = on_row, .arg = arg};
     return execute(conn, &command, &pending, err);
+}
+
+bool db_conn_execute(struct db_conn *conn, size_t statement, const struct db_params *params,
+                     db_result_fn *fn, void *arg, struct error *err)
+{
+    return db_conn_stream(conn, statement, params, NULL, fn, arg, err);
 }
 
 bool db_conn_execute_sql(struct db_conn *conn, const char *sql, const struct db_params *params,

@@ -116,6 +116,10 @@ NODISCARD bool db_conn_execute_sql(struct db_conn *conn, const char *sql,
 NODISCARD bool db_conn_stream_sql(struct db_conn *conn, const char *sql,
                                   const struct db_params *params, db_row_fn *on_row,
                                   db_result_fn *fn, void *arg, struct error *err);
+/* The same for a prepared statement. */
+NODISCARD bool db_conn_stream(struct db_conn *conn, size_t statement,
+                              const struct db_params *params, db_row_fn *on_row, db_result_fn *fn,
+                              void *arg, struct error *err);
 /* Ends the group and sends it. Nothing to do for a group without statements. */
 void db_conn_sync(struct db_conn *conn);
 

@@ -78,23 +78,32 @@ static bool has_room(const struct change_list *list)
     return list->count <= CHANGE_LIST_MAX_CALLS;
 }
 
-static void add_row(struct change_list *list, const PGresult *result, int row)
+void change_list_begin(struct change_list *list)
 {
-    int32_t before = db_value_int4(result, row, CHANGE_CALLS_BEFORE);
-    int32_t after = db_value_int4(result, row, CHANGE_CALLS_AFTER);
-    add_array(list, db_value_bytes(result, row, CHANGE_CHANGED));
+    list->count = 0;
+    list->version = 0;
+    list->calls = 0;
+    list->versions = 0;
+    list->is_whole = false;
+}
+
+void change_list_add(struct change_list *list, const PGresult *row)
+{
+    int32_t before = db_value_int4(row, 0, CHANGE_CALLS_BEFORE);
+    int32_t after = db_value_int4(row, 0, CHANGE_CALLS_AFTER);
+    list->version = db_value_int8(row, 0, CHANGE_VERSION);
+    list->calls = after;
+    list->versions++;
+    if (has_room(list)) {
+        add_array(list, db_value_bytes(row, 0, CHANGE_CHANGED));
+    }
     for (int32_t at = before + 1; at <= after && has_room(list); at++) {
         add_position(list, at);
     }
 }
 
-void change_list_read(struct change_list *list, const PGresult *result, int64_t versions)
+void change_list_end(struct change_list *list, int64_t versions)
 {
-    int rows = PQntuples(result);
-    list->count = 0;
-    for (int row = 0; row < rows && has_room(list); row++) {
-        add_row(list, result, row);
-    }
-    list->is_whole = rows == versions && has_room(list);
+    list->is_whole = list->versions == versions && has_room(list);
     sort_positions(list);
 }

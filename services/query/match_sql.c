@@ -372,9 +372,16 @@ static void append_field(struct sql_text *sql, const struct filter_member *membe
     append_conditions(sql, &value, member->conditions);
 }
 
+/* OFFSET 0 keeps the planner from hashing all attempts of the batch for some calls. */
+static const char *end_of_exists(enum sql_scope scope)
+{
+    return scope == SQL_FEW_CALLS ? " OFFSET 0)" : ")";
+}
+
 /* All conditions on attempts that stand in one object: they hold on one and the same attempt, or,
  * of a call without attempts, on one whose fields are all missing. */
-static void append_attempt_members(struct sql_text *sql, const struct filter *filter)
+static void append_attempt_members(struct sql_text *sql, const struct filter *filter,
+                                   enum sql_scope scope)
 {
     static const char exists[] = "EXISTS (SELECT FROM callboard.attempt l"
                                  " WHERE l.batch_id = $1::bytea AND l.position = c.position";
@@ -388,27 +395,29 @@ static void append_attempt_members(struct sql_text *sql, const struct filter *fi
         append_field(sql, at);
         holds_on_missing = holds_on_missing && filter_conditions_hold_on_missing(at->conditions);
     }
-    sql_append(sql, ")");
+    sql_append(sql, end_of_exists(scope));
     if (holds_on_missing) {
-        sql_append_format(sql, " OR NOT %s)", exists);
+        sql_append_format(sql, " OR NOT %s%s", exists, end_of_exists(scope));
     }
     sql_append(sql, ")");
 }
 
-static void append_filters(struct sql_text *sql, const struct filter_member *member)
+static void append_filters(struct sql_text *sql, const struct filter_member *member,
+                           enum sql_scope scope)
 {
     sql_append(sql, member->kind == FILTER_NOR ? "NOT (" : "(");
     for (const struct filter *at = member->filters; at; at = at->next) {
         if (at != member->filters) {
             sql_append(sql, member->kind == FILTER_AND ? " AND " : " OR ");
         }
-        match_sql_append_filter(sql, at);
+        match_sql_append_filter(sql, at, scope);
     }
     sql_append(sql, ")");
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): the parser bounds the depth */
-void match_sql_append_filter(struct sql_text *sql, const struct filter *filter)
+void match_sql_append_filter(struct sql_text *sql, const struct filter *filter,
+                             enum sql_scope scope)
 {
     bool has_attempts = false;
     sql_append(sql, "(TRUE");
@@ -421,12 +430,12 @@ void match_sql_append_filter(struct sql_text *sql, const struct filter *filter)
         if (at->kind == FILTER_FIELD) {
             append_field(sql, at);
         } else {
-            append_filters(sql, at);
+            append_filters(sql, at, scope);
         }
     }
     if (has_attempts) {
         sql_append(sql, " AND ");
-        append_attempt_members(sql, filter);
+        append_attempt_members(sql, filter, scope);
     }
     sql_append(sql, ")");
 }

@@ -11,7 +11,8 @@
 #include "pattern.h"
 #include "sql_text.h"
 
-void match_sql_append_filter(struct sql_text *sql, const struct filter *filter);
+void match_sql_append_filter(struct sql_text *sql, const struct filter *filter,
+                             enum sql_scope scope);
 void match_sql_append_search(struct sql_text *sql, const struct pattern *pattern);
 
 /* " AND ..." for each pattern: holds if PostgreSQL compiles it, and fails with

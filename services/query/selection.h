@@ -42,6 +42,8 @@ struct selection {
     struct selection_wait_list waiting;
     struct selection_round *round; /* that is under way, or NULL */
     int64_t not_kept_until_us;     /* there was no room for it */
+    int64_t asked_us;              /* when it was last asked for ... */
+    int64_t round_us;              /* ... and when its last round ended */
 };
 
 struct selection_set {

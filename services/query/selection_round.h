@@ -67,6 +67,10 @@ bool selection_round_is_connected(const struct selection_round *round);
 /* Takes questions that wait in the selection; there is one. `has_leave`: to make its ranking. */
 void selection_round_begin(struct selection_round *round, struct selection *selection,
                            bool has_leave);
+/* Brings the ranking that the selection has up to date, while nobody asks for it; a question that
+ * comes meanwhile waits for the next round, and finds less to do. What cannot be patched is
+ * forgotten. */
+void selection_round_refresh(struct selection_round *round, struct selection *selection);
 /* A question of the round is not wanted any more: it is the caller's again. */
 void selection_round_forget(struct selection_wait *wait);
 /* Ends the making where neither the round nor its selection has a question left. */

@@ -42,7 +42,8 @@ static bool end(const struct selection_sql *sql, struct error *err)
 /* --- parts ------------------------------------------------------------------------------ */
 
 /* What a call must be like: true or false. */
-static void append_match(struct sql_text *sql, const struct page_selection *selection)
+static void append_match(struct sql_text *sql, const struct page_selection *selection,
+                         enum sql_scope scope)
 {
     sql_append(sql, "TRUE");
     if (selection->search) {
@@ -51,7 +52,7 @@ static void append_match(struct sql_text *sql, const struct page_selection *sele
     }
     if (selection->filter) {
         sql_append(sql, " AND ");
-        match_sql_append_filter(sql, selection->filter);
+        match_sql_append_filter(sql, selection->filter, scope);
     }
 }
 
@@ -107,7 +108,7 @@ static void append_matched(struct sql_text *sql, const struct page_selection *se
     sql_append(sql, ", matched AS MATERIALIZED (");
     sort_sql_begin_source(sql, &selection->sort);
     sql_append(sql, " AND (SELECT kind FROM ask) = 3 AND ");
-    append_match(sql, selection);
+    append_match(sql, selection, SQL_WHOLE_BATCH);
     sort_sql_end_source(sql, &selection->sort);
     sql_append(sql, ")");
 }
@@ -217,9 +218,9 @@ bool selection_sql_write_members(struct selection_sql *sql, const struct object_
     sql_append(&text, "SELECT c.position");
     sort_sql_append_value(&text, &selection->sort);
     sql_append(&text, " FROM callboard.call c");
-    sort_sql_append_value_join(&text, &selection->sort, SORT_WHOLE_BATCH);
+    sort_sql_append_value_join(&text, &selection->sort, SQL_WHOLE_BATCH);
     sql_append(&text, " WHERE c.batch_id = $1::bytea AND ");
-    append_match(&text, selection);
+    append_match(&text, selection, SQL_WHOLE_BATCH);
     return end(sql, err);
 }
 
@@ -238,18 +239,44 @@ static const char few_calls[] = " JOIN LATERAL (SELECT * FROM callboard.call"
                                 " WHERE batch_id = $1::bytea AND position = u.position OFFSET 0) c"
                                 " ON true";
 
+/* The calls as runs of numbers that follow each other: what arrives newly is one. Returns the
+ * parameter of their first numbers; the next one is that of their last. */
+static int add_runs(struct sql_text *sql, struct position_list list)
+{
+    db_params_array_begin(sql->params, DB_INT4);
+    for (size_t i = 0; i < list.count; i++) {
+        if (i == 0 || list.positions[i] != list.positions[i - 1] + 1) {
+            db_params_array_int4(sql->params, list.positions[i]);
+        }
+    }
+    db_params_array_end(sql->params);
+    int low = sql_last_param(sql);
+    db_params_array_begin(sql->params, DB_INT4);
+    for (size_t i = 0; i < list.count; i++) {
+        if (i + 1 == list.count || list.positions[i + 1] != list.positions[i] + 1) {
+            db_params_array_int4(sql->params, list.positions[i]);
+        }
+    }
+    db_params_array_end(sql->params);
+    return low;
+}
+
 bool selection_sql_write_changed(struct selection_sql *sql, const struct object_id *batch_id,
                                  const struct page_selection *selection,
                                  struct position_list changed, struct error *err)
 {
     struct sql_text text = begin_of_batch(sql, batch_id);
-    int positions = add_positions(&text, changed);
+    int low = add_runs(&text, changed);
     sql_append(&text, "SELECT c.position, (");
-    append_match(&text, selection);
+    append_match(&text, selection, SQL_FEW_CALLS);
     sql_append(&text, ")");
     sort_sql_append_value(&text, &selection->sort);
-    sql_append_format(&text, " FROM unnest($%d::int4[]) AS u (position)%s", positions, few_calls);
-    sort_sql_append_value_join(&text, &selection->sort, SORT_FEW_CALLS);
+    sql_append_format(&text,
+                      " FROM unnest($%d::int4[], $%d::int4[]) AS u (low, high)"
+                      " JOIN LATERAL (SELECT * FROM callboard.call WHERE batch_id = $1::bytea"
+                      " AND position BETWEEN u.low AND u.high OFFSET 0) c ON true",
+                      low, low + 1);
+    sort_sql_append_value_join(&text, &selection->sort, SQL_FEW_CALLS);
     return end(sql, err);
 }
 

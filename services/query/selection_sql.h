@@ -51,7 +51,8 @@ struct position_list {
     size_t count;
 };
 
-/* Of these calls: position (int4), whether it matches (bool), then the value. */
+/* Of these calls, which are in ascending order: position (int4), whether it matches (bool), then
+ * the value. */
 NODISCARD bool selection_sql_write_changed(struct selection_sql *sql,
                                            const struct object_id *batch_id,
                                            const struct page_selection *selection,

@@ -17,6 +17,13 @@
 #define ROUND_COUNT 4
 #define MAKING_MAX 2
 #define MAX_TO_BE_MADE 64
+/* A selection that was asked for in the last minutes is brought up to date every few seconds, so
+ * that who comes back after a while need not wait for all that has changed. That takes one of
+ * REFRESH_SHARE parts of one connection's time at most, however many selections there are. */
+#define REFRESH_EVERY_US (INT64_C(5) * 1000000)
+#define REFRESH_ASKED_WITHIN_US (INT64_C(300) * 1000000)
+#define REFRESH_SHARE 10
+#define REFRESH_TICK_US (INT64_C(1) * 1000000)
 /* How long past the server's own statement_timeout a connection may keep silent. */
 #define SILENCE_MS 2000
 
@@ -25,6 +32,7 @@ struct selector_metrics {
     struct gauge *bytes;
     struct counter *made;
     struct counter *patched;
+    struct counter *refreshed;
     struct histogram *making_seconds;
 };
 
@@ -38,6 +46,9 @@ struct selector {
     size_t leaves; /* given to rounds that make, or might */
     struct round_host host;
     struct selection_round *rounds[ROUND_COUNT];
+    struct event *refresh_due;
+    struct selection *refreshed; /* at the moment, or NULL */
+    int64_t refreshed_since_us;
     struct selector_metrics metrics;
     char *conninfo;
     char *session_options;
@@ -91,6 +102,15 @@ static struct selection_round *find_free(const struct selector *selector)
         }
     }
     return NULL;
+}
+
+static size_t count_free(const struct selector *selector)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROUND_COUNT; i++) {
+        count += selection_round_is_free(selector->rounds[i]);
+    }
+    return count;
 }
 
 static bool take_leave(void *arg)
@@ -150,6 +170,7 @@ static void take_question(struct selector *selector, struct selection_wait *wait
         return;
     }
     selection->not_kept_until_us = 0;
+    selection->asked_us = clock_monotonic_us();
     wait->selection = selection;
     TAILQ_INSERT_TAIL(&selection->waiting, wait, in_selection);
     if (!selection->round && !selection->queue) {
@@ -194,6 +215,61 @@ static void on_asked(void *arg)
     show(selector);
 }
 
+/* --- refreshing ------------------------------------------------------------------------- */
+
+static void refresh_after(struct selector *selector, int64_t delay_us)
+{
+    const struct timeval delay = {delay_us / 1000000, delay_us % 1000000};
+    event_add(selector->refresh_due, &delay);
+}
+
+static bool is_stale(const struct selection *selection, int64_t now_us)
+{
+    return selection->ranking && !selection->round && !selection->queue &&
+           now_us - selection->round_us >= REFRESH_EVERY_US;
+}
+
+/* The one that was asked for last: where there is not time for all, the others must wait for those
+ * who ask. */
+static struct selection *find_stale(const struct selector *selector)
+{
+    int64_t now_us = clock_monotonic_us();
+    struct selection *selection;
+    TAILQ_FOREACH(selection, &selector->set.by_use, by_use)
+    {
+        if (now_us - selection->asked_us > REFRESH_ASKED_WITHIN_US) {
+            break; /* those behind were asked for still earlier */
+        }
+        if (is_stale(selection, now_us)) {
+            return selection;
+        }
+    }
+    return NULL;
+}
+
+/* Only where another connection is left for whoever asks meanwhile. */
+static void on_refresh_due(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    struct selector *selector = arg;
+    struct selection *stale = count_free(selector) > 1 ? find_stale(selector) : NULL;
+    if (!stale) {
+        refresh_after(selector, REFRESH_TICK_US);
+        return;
+    }
+    selector->refreshed = stale;
+    selector->refreshed_since_us = clock_monotonic_us();
+    selection_round_refresh(find_free(selector), stale);
+}
+
+static void end_refreshing(struct selector *selector)
+{
+    int64_t taken_us = clock_monotonic_us() - selector->refreshed_since_us;
+    selector->refreshed = NULL;
+    counter_add(selector->metrics.refreshed, 1);
+    refresh_after(selector, (REFRESH_SHARE - 1) * taken_us);
+}
+
 /* --- rounds ----------------------------------------------------------------------------- */
 
 static void on_made(double seconds, void *arg)
@@ -225,6 +301,10 @@ static void enqueue_to_be_made(struct selector *selector, struct selection *sele
 static void on_idle(struct selection *selection, bool needs_leave, void *arg)
 {
     struct selector *selector = arg;
+    selection->round_us = clock_monotonic_us();
+    if (selection == selector->refreshed) {
+        end_refreshing(selector);
+    }
     if (TAILQ_EMPTY(&selection->waiting)) {
         selection_set_tidy(&selector->set, selection);
     } else if (needs_leave) {
@@ -277,6 +357,8 @@ static void init_metrics(struct selector *selector, struct metrics *metrics)
                                 "Selections whose calls were found and put in order."),
         .patched = metrics_counter(metrics, "callboard_selection_patched_calls_total", "",
                                    "Calls that changed and were asked for anew."),
+        .refreshed = metrics_counter(metrics, "callboard_selections_refreshed_total", "",
+                                     "Times a selection was brought up to date unasked."),
         .making_seconds = metrics_histogram(metrics, "callboard_selection_making_seconds", "",
                                             "From the first row asked for to the order.",
                                             metrics_duration_bounds, metrics_duration_bounds_count),
@@ -329,6 +411,8 @@ struct selector *selector_new(const struct selector_config *config)
     init_metrics(selector, config->metrics);
     init_host(selector, config);
     bell_init(&selector->stop, selector->base, on_stop, selector);
+    selector->refresh_due = evtimer_new(selector->base, on_refresh_due, selector);
+    refresh_after(selector, REFRESH_TICK_US);
     for (size_t i = 0; i < ROUND_COUNT; i++) {
         selector->rounds[i] = selection_round_new(&selector->host);
     }
@@ -388,6 +472,7 @@ void selector_free(struct selector **selector)
     selection_set_done(&gone->set);
     exchange_free(&gone->exchange);
     bell_done(&gone->stop);
+    event_free(gone->refresh_due);
     event_base_free(gone->base);
     free(gone->conninfo);
     free(gone->session_options);

@@ -74,7 +74,7 @@ void sort_sql_begin_source(struct sql_text *sql, const struct field *field)
         sql_append(sql, " AS v FROM ");
     }
     sql_append(sql, "callboard.call c");
-    sort_sql_append_value_join(sql, field, SORT_WHOLE_BATCH);
+    sort_sql_append_value_join(sql, field, SQL_WHOLE_BATCH);
     sql_append(sql, " WHERE c.batch_id = $1::bytea");
 }
 
@@ -104,18 +104,18 @@ void sort_sql_append_value(struct sql_text *sql, const struct field *field)
 }
 
 void sort_sql_append_value_join(struct sql_text *sql, const struct field *field,
-                                enum sort_scope scope)
+                                enum sql_scope scope)
 {
     if (field_is_of_attempt(field->kind)) {
         const char *column = field_sql_attempt_column(field->kind);
-        scope == SORT_FEW_CALLS ? append_latest_attempt(sql, column)
-                                : append_latest_attempts(sql, column);
+        scope == SQL_FEW_CALLS ? append_latest_attempt(sql, column)
+                               : append_latest_attempts(sql, column);
     }
 }
 
 void sort_sql_append_join(struct sql_text *sql, const struct field *field)
 {
-    sort_sql_append_value_join(sql, field, SORT_FEW_CALLS);
+    sort_sql_append_value_join(sql, field, SQL_FEW_CALLS);
     if (has_own_value(field)) {
         struct field_sql value = field_sql_prepare(sql, field);
         sql_append(sql, " CROSS JOIN LATERAL (SELECT ");

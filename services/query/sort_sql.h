@@ -24,14 +24,11 @@ void sort_sql_end_source(struct sql_text *sql, const struct field *field);
 /* A join that the keys need beside `c`, where `c` is few calls; "" for some. */
 void sort_sql_append_join(struct sql_text *sql, const struct field *field);
 
-/* What `c` is: it decides how the latest attempts are found. */
-enum sort_scope { SORT_WHOLE_BATCH, SORT_FEW_CALLS };
-
 /* The value itself, for sort_key: ", <expression>", and the join that it needs; "" where calls are
  * not sorted by a value. */
 void sort_sql_append_value(struct sql_text *sql, const struct field *field);
 void sort_sql_append_value_join(struct sql_text *sql, const struct field *field,
-                                enum sort_scope scope);
+                                enum sql_scope scope);
 /* ", <expression> AS k1, ..." of a row with that join. */
 void sort_sql_append_keys(struct sql_text *sql, const struct field *field);
 /* The key as one text, from columns k1 .. k3. */

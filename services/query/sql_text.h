@@ -13,6 +13,9 @@
 #include "macros.h"
 #include "slice.h"
 
+/* Which calls a statement reads: it decides how their attempts are found. */
+enum sql_scope { SQL_WHOLE_BATCH, SQL_FEW_CALLS };
+
 struct sql_text {
     struct buf *text;
     struct db_params *params;

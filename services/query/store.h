@@ -86,6 +86,7 @@ void store_read_versions(const PGresult *result, int64_t *versions, size_t count
 
 /* Columns of STORE_CHANGES: one row for each version, in their order. */
 enum store_change_column {
+    CHANGE_VERSION,      /* int8 */
     CHANGE_CALLS_BEFORE, /* int4: the calls with numbers beyond it, up to ... */
     CHANGE_CALLS_AFTER,  /* int4: ... this one, were added */
     CHANGE_CHANGED,      /* int4[]: earlier ones that were touched */

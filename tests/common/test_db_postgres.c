@@ -554,6 +554,20 @@ Test(db_postgres, gives_the_rows_of_a_stream_one_by_one_and_then_none)
     owner_done(&owner);
 }
 
+Test(db_postgres, streams_a_prepared_statement)
+{
+    struct owner owner;
+    struct error err = {0};
+    owner_init(&owner);
+    cr_assert(db_conn_stream(owner.conn, SQL_BACKEND_PID, NULL, on_row, on_answer, &owner, &err));
+    db_conn_sync(owner.conn);
+    run_until(&owner, &owner.answered, 1);
+    cr_expect_eq(owner.failed, 0, "%s", owner.last_error.text);
+    cr_expect_eq(owner.rows, 0);
+    cr_expect_eq(streamed, 1);
+    owner_done(&owner);
+}
+
 Test(db_postgres, tells_the_error_that_ends_a_stream)
 {
     struct owner owner;

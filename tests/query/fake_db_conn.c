@@ -128,6 +128,13 @@ bool db_conn_stream_sql(struct db_conn *conn, const char *sql, const struct db_p
     return error_set(err, ERR_FATAL, "not scripted");
 }
 
+bool db_conn_stream(struct db_conn *conn, size_t statement, const struct db_params *params,
+                    db_row_fn *on_row, db_result_fn *fn, void *arg, struct error *err)
+{
+    (void)statement;
+    return db_conn_stream_sql(conn, "", params, on_row, fn, arg, err);
+}
+
 /* The key is always there, at once. */
 static void answer_cursor_key(struct db_conn *conn)
 {

@@ -143,7 +143,7 @@ Test(filter, becomes_conditions_whose_values_are_parameters)
         db_params_init(&params);
         db_params_add_null(&params);
         db_params_add_null(&params);
-        match_sql_append_filter(&(struct sql_text){&text, &params}, filter);
+        match_sql_append_filter(&(struct sql_text){&text, &params}, filter, SQL_WHOLE_BATCH);
         cr_expect_str_eq(buf_text(&text), shapes[i].sql, "%s", shapes[i].text);
         cr_expect_eq(params.count - 2, shapes[i].params, "%s", shapes[i].text);
         buf_done(&text);

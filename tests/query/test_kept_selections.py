@@ -152,6 +152,16 @@ class WhileTheBatchChanges(Case):
         self.must_agree({"sortBy": "v"})
         self.assertEqual(metric(self.service, "callboard_selections_made_total"), made + 1)
 
+    def test_many_changes_of_a_large_batch_are_patched(self):
+        self.writer.write(40000, 0)
+        for parameters in ({"sortBy": "v"}, {"filter": {"callStatus": "completed"}}):
+            self.must_agree(parameters)
+        made = metric(self.service, "callboard_selections_made_total")
+        self.writer.write(1000, 4000)
+        for parameters in ({"sortBy": "v", "page": 700}, {"filter": {"callStatus": "completed"}, "page": 300}):
+            self.must_agree(parameters)
+        self.assertEqual(metric(self.service, "callboard_selections_made_total"), made)
+
     def test_a_server_that_lost_versions_is_believed(self):
         """As after a crash with synchronous_commit off: the same version number, other rows; the sessions ended in between."""
         self.writer.write(30, 0)
@@ -192,6 +202,35 @@ class WhileTheBatchChanges(Case):
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+
+class WhileNobodyAsks(Case):
+    def settled(self, refreshed):
+        """Waits until selections have been brought up to date so often, and no more is to be patched."""
+        wait_for("selections are refreshed", lambda: metric(self.service, "callboard_selections_refreshed_total") >= refreshed)
+        return metric(self.service, "callboard_selection_patched_calls_total")
+
+    def test_what_was_asked_for_lately_follows_the_batch(self):
+        self.writer.write(400, 0)
+        self.must_agree({"sortBy": "v"})
+        self.writer.write(7, 20)
+        self.assertEqual(self.settled(1), 27)
+        self.must_agree({"sortBy": "v"})
+        self.assertEqual(metric(self.service, "callboard_selection_patched_calls_total"), 27, "nothing was left to be done")
+        self.writer.write(3, 0)
+        self.must_agree({"sortBy": "v"})
+        self.assertEqual(metric(self.service, "callboard_selection_patched_calls_total"), 30)
+        self.assertEqual(metric(self.service, "callboard_selections_made_total"), 1)
+
+    def test_what_can_not_be_patched_is_forgotten_and_made_for_who_asks(self):
+        self.writer.write(400, 0)
+        self.must_agree({"filter": {"callStatus": "completed"}})
+        self.writer.write(0, 5, leaves_trace=False)
+        self.writer.write(0, 5)
+        self.settled(1)
+        self.assertEqual(metric(self.service, "callboard_selection_bytes"), 0)
+        self.must_agree({"filter": {"callStatus": "completed"}})
+        self.assertEqual(metric(self.service, "callboard_selections_made_total"), 2)
 
 
 class Sharing(Case):
