@@ -136,6 +136,14 @@ char *PQcmdStatus(PGresult *result)
     return tag;
 }
 
+/* And so for the number of rows, with which the tag ends. */
+char *PQcmdTuples(PGresult *result);
+char *PQcmdTuples(PGresult *result)
+{
+    char *last = strrchr(PQcmdStatus(result), ' ');
+    return last ? last + 1 : PQcmdStatus(result);
+}
+
 void fake_db_conn_fail(size_t statement, enum error_kind kind, const char *sqlstate)
 {
     struct error failed = {.kind = kind, .text = "refused by the script"};

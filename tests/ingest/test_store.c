@@ -751,6 +751,31 @@ Test(store, claims_partitions_and_tells_where_they_stand)
     done(&fixture);
 }
 
+static void on_pruned(bool may_have_more, void *arg)
+{
+    *(int *)arg = may_have_more;
+}
+
+Test(store, tells_whether_there_may_be_more_to_prune_and_stays_idle_meanwhile)
+{
+    struct fixture fixture;
+    int more = -1;
+    setup(&fixture);
+    store_prune(fixture.store, on_pruned, &more);
+    cr_assert(store_is_idle(fixture.store));
+    cr_assert_eq(more, -1);
+    fake_db_conn_answer_tag(SQL_PRUNE_CHANGES, "DELETE 10000");
+    cr_assert_eq(more, true);
+    store_prune(fixture.store, on_pruned, &more);
+    fake_db_conn_answer_tag(SQL_PRUNE_CHANGES, "DELETE 9999");
+    cr_assert_eq(more, false);
+    store_prune(fixture.store, on_pruned, &more);
+    more = -1;
+    fake_db_conn_lose();
+    cr_assert_eq(more, false);
+    done(&fixture);
+}
+
 Test(store, tells_nobody_of_what_was_under_way_when_it_is_freed)
 {
     struct fixture fixture;

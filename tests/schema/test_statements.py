@@ -54,10 +54,18 @@ class Pruning(unittest.TestCase):
         sql("INSERT INTO callboard.batch_change (batch_id, version, calls_before, calls_after, changed, changed_at)"
             f" VALUES ({one}, 1, 0, 1, '{{}}', now() - interval '16 minutes'), ({one}, 2, 1, 2, '{{}}', now() - interval '14 minutes'),"
             f" ({other}, 1, 0, 1, '{{}}', now())")
-        run("prune_changes")
+        run("prune_changes", "100")
         left = sql("SELECT batch_id = " + one + ", version FROM callboard.batch_change ORDER BY 1 DESC, 2")
         sql("DELETE FROM callboard.batch_change")
         self.assertEqual([tuple(row) for row in left], [("t", "2"), ("f", "1")])
+
+    def test_no_more_go_at_once_than_were_asked_for(self):
+        sql("INSERT INTO callboard.batch_change (batch_id, version, calls_before, calls_after, changed, changed_at)"
+            " SELECT '\x0000000000000000000000a1', n, 0, 1, '{}', now() - interval '16 minutes' FROM generate_series(1, 5) n")
+        run("prune_changes", "3")
+        left = sql("SELECT count(*) FROM callboard.batch_change")
+        sql("DELETE FROM callboard.batch_change")
+        self.assertEqual(left[0][0], "2")
 
 
 if __name__ == "__main__":
