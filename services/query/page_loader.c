@@ -19,6 +19,8 @@
 /* How long past the server's own statement_timeout a connection may keep silent before it is cut.
  */
 #define SILENCE_MS 2000
+/* What waits, waits no longer than this for a short statement. */
+#define GATHER_MS 5
 
 TAILQ_HEAD(wait_list, page_wait);
 
@@ -30,6 +32,7 @@ struct loader_conn {
     struct selection_sql sql;
     int64_t sent_us;
     size_t asked_count; /* 0: no statement is under way */
+    size_t calls;       /* that it asks for */
     bool is_confirming; /* the statement asks for versions alone */
     struct page_question asked[MAX_QUESTIONS];
     struct wait_list askers[MAX_QUESTIONS]; /* of each question; empty: all have gone */
@@ -48,6 +51,7 @@ struct lane_def {
     send_fn *send;
     size_t max_questions; /* of one statement */
     size_t max_calls;     /* of one statement, together; but one question always fits */
+    size_t short_calls;   /* a statement for fewer of them is soon answered */
     size_t max_waiting;   /* for a connection */
     bool is_expensive;    /* a statement that nobody waits for any more is ended */
 };
@@ -56,8 +60,8 @@ enum lane_kind { LANE_FAST, LANE_SELECTING, LANE_COUNT };
 
 /* What waits behind 64 selections would hardly be answered in time. */
 static const struct lane_def lane_defs[LANE_COUNT] = {
-    [LANE_FAST] = {STORE_SESSION_PAGES, send_pages, MAX_QUESTIONS, 2000, SIZE_MAX, false},
-    [LANE_SELECTING] = {STORE_SESSION_SELECTIONS, send_selection, 1, 2000, 64, true},
+    [LANE_FAST] = {STORE_SESSION_PAGES, send_pages, MAX_QUESTIONS, 2000, 640, SIZE_MAX, false},
+    [LANE_SELECTING] = {STORE_SESSION_SELECTIONS, send_selection, 1, 2000, 0, 64, true},
 };
 
 /* Questions that are asked in the same way on the same connections. */
@@ -82,6 +86,7 @@ struct page_loader {
     size_t count; /* of by_deadline */
     uint64_t epoch;
     struct event *dispatch;
+    struct event *patience; /* the end of gathering */
     struct event *deadline;
     struct event *key_retry;
 };
@@ -236,21 +241,24 @@ static bool asks_for_page(const struct loader_conn *conn, const struct page_ques
     return false;
 }
 
-/* Whether the statement takes one more question; `calls` is how many calls it asks for. */
-static bool takes_new(const struct loader_conn *conn, const struct page_question *question,
-                      size_t *calls)
+/* How many calls the question adds to those that the statement asks for. */
+static size_t calls_added(const struct loader_conn *conn, const struct page_question *question)
+{
+    return conn->is_confirming || asks_for_page(conn, question) ? 0 : (size_t)question->take;
+}
+
+/* Whether the statement takes one more question. */
+static bool takes_new(const struct loader_conn *conn, const struct page_question *question)
 {
     const struct lane_def *def = conn->lane->def;
-    if (!conn->is_confirming && !asks_for_page(conn, question)) {
-        *calls += (size_t)question->take;
-    }
-    return conn->asked_count == 0 ||
-           (conn->asked_count < def->max_questions && *calls <= def->max_calls);
+    return conn->asked_count == 0 || (conn->asked_count < def->max_questions &&
+                                      conn->calls + calls_added(conn, question) <= def->max_calls);
 }
 
 static void join_statement(struct loader_conn *conn, struct page_wait *wait, size_t slot)
 {
     if (slot == conn->asked_count) {
+        conn->calls += calls_added(conn, &wait->question);
         conn->asked[slot] = wait->question;
         TAILQ_INIT(&conn->askers[slot]);
         conn->asked_count++;
@@ -260,33 +268,21 @@ static void join_statement(struct loader_conn *conn, struct page_wait *wait, siz
     TAILQ_INSERT_TAIL(&conn->askers[slot], wait, in_lane);
 }
 
-static bool lane_is_confirming(const struct loader_lane *lane)
-{
-    for (size_t i = 0; i < MAX_CONNS; i++) {
-        if (lane->conns[i].asked_count > 0 && lane->conns[i].is_confirming) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A statement asks for versions or for pages. Versions are asked for on one connection at a time:
- * what comes meanwhile is asked for together. */
+/* A statement asks for versions or for pages, as its first question does. */
 static bool fits_statement(struct loader_conn *conn, const struct page_question *question)
 {
     bool for_version = asks_for_version(question);
-    if (conn->asked_count > 0) {
-        return conn->is_confirming == for_version;
+    if (conn->asked_count == 0) {
+        conn->is_confirming = for_version;
     }
-    conn->is_confirming = for_version;
-    return !for_version || !lane_is_confirming(conn->lane);
+    return conn->is_confirming == for_version;
 }
 
 /* Moves questions from the lane to the connection, as many as one statement may hold. */
 static void take_questions(struct loader_conn *conn)
 {
     struct loader_lane *lane = conn->lane;
-    size_t calls = 0;
+    conn->calls = 0;
     struct page_wait *next;
     for (struct page_wait *wait = TAILQ_FIRST(&lane->waiting); wait; wait = next) {
         next = TAILQ_NEXT(wait, in_lane);
@@ -294,7 +290,7 @@ static void take_questions(struct loader_conn *conn)
             continue;
         }
         size_t slot = find_asked(conn, &wait->question);
-        if (slot == conn->asked_count && !takes_new(conn, &wait->question, &calls)) {
+        if (slot == conn->asked_count && !takes_new(conn, &wait->question)) {
             return;
         }
         leave_lane(lane, wait);
@@ -480,6 +476,41 @@ static void send_questions(struct loader_conn *conn)
 
 static void connect_lane(struct loader_lane *lane);
 
+static int gather_ms(const struct loader_lane *lane)
+{
+    int given = lane->loader->config.gather_ms;
+    return given > 0 ? given : GATHER_MS;
+}
+
+/* Whether a statement is under way that is soon answered, as far as one can tell. */
+static bool has_short_statement(const struct loader_lane *lane)
+{
+    int64_t since_us = clock_monotonic_us() - gather_ms(lane) * INT64_C(1000);
+    for (size_t i = 0; i < MAX_CONNS; i++) {
+        const struct loader_conn *conn = &lane->conns[i];
+        if (conn->asked_count > 0 && conn->calls < lane->def->short_calls &&
+            conn->sent_us > since_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Beginning a statement costs PostgreSQL as much as two pages do. So what waits goes out together
+ * with what comes until a short statement is answered, unless it makes a full one by itself. */
+static bool gathers(const struct loader_lane *lane)
+{
+    const struct timeval patience = {gather_ms(lane) / 1000, gather_ms(lane) % 1000 * 1000};
+    struct event *end = lane->loader->patience;
+    if (lane->waiting_count >= lane->def->max_questions || !has_short_statement(lane)) {
+        return false;
+    }
+    if (!event_pending(end, EV_TIMEOUT, NULL)) {
+        event_add(end, &patience);
+    }
+    return true;
+}
+
 static void dispatch_lane(struct loader_lane *lane)
 {
     if (TAILQ_EMPTY(&lane->waiting)) {
@@ -490,6 +521,9 @@ static void dispatch_lane(struct loader_lane *lane)
         struct loader_conn *conn = &lane->conns[i];
         if (conn->asked_count > 0 || !conn->is_ready || !db_conn_is_ready(conn->db)) {
             continue;
+        }
+        if (gathers(lane)) {
+            return;
         }
         take_questions(conn);
         if (conn->asked_count > 0) {
@@ -712,6 +746,7 @@ struct page_loader *page_loader_new(struct event_base *base,
     loader->config = *config;
     loader->conninfo = alloc_string(config->conninfo);
     loader->dispatch = evtimer_new(base, on_dispatch, loader);
+    loader->patience = evtimer_new(base, on_dispatch, loader);
     loader->deadline = evtimer_new(base, on_deadline, loader);
     loader->key_retry = evtimer_new(base, on_key_retry, loader);
     TAILQ_INIT(&loader->by_deadline);
@@ -745,6 +780,7 @@ void page_loader_free(struct page_loader **loader)
     }
     exchange_client_free(&gone->selector);
     event_free(gone->dispatch);
+    event_free(gone->patience);
     event_free(gone->deadline);
     event_free(gone->key_retry);
     free(gone->conninfo);

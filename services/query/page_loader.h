@@ -4,8 +4,10 @@
  * The questions of one turn of the event loop, and those that come while a statement is under way,
  * gather; as soon as a connection is free they go out together. So a lone question is asked at
  * once, and a busy service pays for parsing, snapshot and round trip once for many pages. Each
- * connection has at most one statement under way. In a statement, each page is read once, and each
- * token and batch looked up once, for all who ask for the same.
+ * connection has at most one statement under way; the second one is for what comes while the first
+ * has a statement for many calls, or one that takes longer than it should, and for what would fill
+ * a statement by itself. In a statement, each page is read once, and each token and batch looked up
+ * once, for all who ask for the same.
  *
  * Questions that must be answered by a selection (filter, search, other orders) are handed over to
  * the selector. What it cannot keep, and all of them where there is none, goes to a lane of its
@@ -70,6 +72,7 @@ struct page_loader_metrics {
 struct page_loader_config {
     const char *conninfo; /* as db_conn_config */
     int timeout_ms;
+    int gather_ms; /* the longest that a question waits for a short statement; 0: 5 */
     size_t max_waiting;
     struct exchange *exchange; /* to the selector; NULL: there is none. Outlives the loader. */
     struct page_loader_metrics metrics;

@@ -38,12 +38,13 @@ static void on_state(bool ready, const char *reason, void *arg)
     snprintf(why, sizeof(why), "%s", reason);
 }
 
-static void make_loader(int timeout_ms)
+static void make_loader(int timeout_ms, int gather_ms)
 {
     static const double bounds[] = {1, 1000};
     config = (struct page_loader_config){
         .conninfo = "",
         .timeout_ms = timeout_ms,
+        .gather_ms = gather_ms,
         .max_waiting = MAX_WAITING,
         .metrics =
             {
@@ -62,7 +63,7 @@ static void set_up(void)
     fake_db_reset();
     base = event_base_new();
     metrics = metrics_new();
-    make_loader(60000);
+    make_loader(60000, 60000);
 }
 
 static void tear_down(void)
@@ -165,29 +166,70 @@ Test(page_loader, asks_the_questions_of_one_turn_with_one_statement)
     }
 }
 
-Test(page_loader, gathers_while_statements_are_under_way)
+Test(page_loader, gathers_while_a_short_statement_is_under_way)
 {
     both_ready();
     static struct asked asked[6] = {0};
-    ask(&asked[0]);
-    turn();
-    ask(&asked[1]);
-    turn();
-    cr_expect_eq(fake_db_questions(fake_db_at(0)), 1);
-    cr_expect_eq(fake_db_questions(fake_db_at(1)), 1);
-    for (size_t i = 2; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++) {
         ask(&asked[i]);
         turn();
     }
-    cr_expect_eq(fake_db_questions(fake_db_at(0)), 1, "a second statement went out");
-    answer_all(fake_db_at(1));
-    cr_expect_eq(asked[1].answers, 1);
-    cr_expect_eq(fake_db_questions(fake_db_at(1)), 4, "what gathered did not go out at once");
-    answer_all(fake_db_at(1));
+    cr_expect_eq(fake_db_questions(fake_db_at(0)), 1);
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 0, "a second statement went out");
+    answer_all(fake_db_at(0));
+    cr_expect_eq(asked[0].answers, 1);
+    cr_expect_eq(fake_db_questions(fake_db_at(0)), 5, "what gathered did not go out at once");
     answer_all(fake_db_at(0));
     for (size_t i = 0; i < 6; i++) {
         cr_expect_eq(asked[i].answers, 1, "question %zu", i);
     }
+}
+
+Test(page_loader, does_not_gather_behind_a_long_statement)
+{
+    both_ready();
+    static struct asked asked[3] = {0};
+    asked[0].wait.question.take = 1000;
+    ask(&asked[0]);
+    turn();
+    ask(&asked[1]);
+    turn();
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 1);
+    ask(&asked[2]);
+    turn();
+    answer_all(fake_db_at(1));
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 1, "the third one");
+}
+
+Test(page_loader, asks_a_full_statement_without_gathering)
+{
+    both_ready();
+    static struct asked asked[65] = {0};
+    ask(&asked[0]);
+    turn();
+    ask_all(asked + 1, 64);
+    turn();
+    cr_expect_eq(fake_db_questions(fake_db_at(0)), 1);
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 64);
+}
+
+Test(page_loader, gathers_no_longer_than_a_short_statement_should_take)
+{
+    page_loader_free(&loader);
+    fake_db_reset();
+    make_loader(60000, 1);
+    both_ready();
+    static struct asked asked[2] = {0};
+    ask(&asked[0]);
+    turn();
+    ask(&asked[1]);
+    turn();
+    while (fake_db_questions(fake_db_at(1)) == 0) {
+        event_base_loop(base, EVLOOP_ONCE);
+    }
+    answer_all(fake_db_at(1));
+    cr_expect_eq(asked[1].answers, 1);
+    cr_expect_eq(asked[0].answers, 0);
 }
 
 Test(page_loader, limits_the_calls_of_one_statement_but_asks_a_large_page_alone)
@@ -278,6 +320,7 @@ Test(page_loader, begins_an_epoch_with_every_session_and_then_trusts_no_known_ve
     uint64_t second = page_loader_epoch(loader);
     cr_expect_neq(first, second);
     static struct asked asked[3] = {0};
+    asked[0].wait.question.take = 1000; /* behind which nothing gathers */
     ask(&asked[0]);
     turn();
     ask(&asked[1]);
@@ -350,21 +393,23 @@ Test(page_loader, asks_for_the_page_when_its_batch_has_changed)
     cr_expect_eq(older.outcome, PAGE_FOUND);
 }
 
-Test(page_loader, asks_for_versions_on_one_connection_and_for_pages_beside)
+Test(page_loader, asks_for_versions_and_for_pages_one_after_the_other)
 {
     both_ready();
     static struct asked steady[2] = {0};
     static struct asked page = {0};
     ask_steady(&steady[0], 7);
     turn();
-    ask_steady(&steady[1], 7);
     ask(&page);
+    ask_steady(&steady[1], 7);
     turn();
-    cr_expect_eq(fake_db_statement(fake_db_at(1)), STORE_PAGES);
-    cr_expect_eq(fake_db_questions(fake_db_at(1)), 1, "the second one waits for the first");
+    cr_expect_eq(fake_db_questions(fake_db_at(1)), 0, "the others wait for the first");
     answer_version(fake_db_at(0), 7);
     cr_expect_eq(steady[0].answers, 1);
     cr_expect_eq(steady[1].answers, 0, "it came after its statement was sent");
+    cr_expect_eq(fake_db_statement(fake_db_at(0)), STORE_PAGES);
+    answer_all(fake_db_at(0));
+    cr_expect_eq(page.answers, 1);
     cr_expect_eq(fake_db_statement(fake_db_at(0)), STORE_VERSIONS);
     answer_version(fake_db_at(0), 7);
     cr_expect_eq(steady[1].outcome, PAGE_UNCHANGED);
@@ -606,6 +651,7 @@ Test(page_loader, lets_waiting_questions_go_to_the_connection_that_is_left)
 {
     both_ready();
     static struct asked asked[3] = {0};
+    asked[0].wait.question.take = 1000; /* behind which nothing gathers */
     ask(&asked[0]);
     turn();
     ask(&asked[1]);
@@ -647,9 +693,10 @@ Test(page_loader, answers_by_an_error_at_the_deadline_waiting_or_asked)
 {
     page_loader_free(&loader);
     fake_db_reset();
-    make_loader(20);
+    make_loader(20, 60000);
     both_ready();
     static struct asked asked[3] = {0};
+    asked[0].wait.question.take = 1000; /* behind which nothing gathers */
     ask(&asked[0]);
     turn();
     ask(&asked[1]);

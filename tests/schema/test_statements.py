@@ -60,8 +60,9 @@ class Pruning(unittest.TestCase):
         self.assertEqual([tuple(row) for row in left], [("t", "2"), ("f", "1")])
 
     def test_no_more_go_at_once_than_were_asked_for(self):
+        batch = f"'\\x{0xa1:024x}'"
         sql("INSERT INTO callboard.batch_change (batch_id, version, calls_before, calls_after, changed, changed_at)"
-            " SELECT '\x0000000000000000000000a1', n, 0, 1, '{}', now() - interval '16 minutes' FROM generate_series(1, 5) n")
+            " SELECT " + batch + ", n, 0, 1, '{}', now() - interval '16 minutes' FROM generate_series(1, 5) n")
         run("prune_changes", "3")
         left = sql("SELECT count(*) FROM callboard.batch_change")
         sql("DELETE FROM callboard.batch_change")
