@@ -500,7 +500,7 @@ static bool has_short_statement(const struct loader_lane *lane)
  * with what comes until a short statement is answered, unless it makes a full one by itself. */
 static bool gathers(const struct loader_lane *lane)
 {
-    const struct timeval patience = {gather_ms(lane) / 1000, gather_ms(lane) % 1000 * 1000};
+    const struct timeval patience = {gather_ms(lane) / 1000, gather_ms(lane) % 1000 * 1000L};
     struct event *end = lane->loader->patience;
     if (lane->waiting_count >= lane->def->max_questions || !has_short_statement(lane)) {
         return false;
