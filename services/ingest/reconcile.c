@@ -165,14 +165,21 @@ static void set_status(struct reconciler *self, struct call_statuses *statuses, 
 
 /* --- attempts ---------------------------------------------------------------------------- */
 
-/* An attempt of the call under way, as it will stand. */
+/* An attempt of the call under way, as it will stand, in `list` of self->after. */
+static void leave(struct reconciler *self, struct stored_attempt **list,
+                  const struct stored_attempt *attempt)
+{
+    struct stored_attempt *left = arena_alloc(self->arena, sizeof *left);
+    *left = *attempt;
+    left->next = *list;
+    *list = left;
+}
+
 static void leave_attempt(struct reconciler *self, int32_t attempt, struct slice status,
                           struct slice versions)
 {
-    struct stored_attempt *left = arena_alloc(self->arena, sizeof *left);
-    *left = (struct stored_attempt){
-        .attempt = attempt, .status = status, .versions = versions, .next = self->after->attempts};
-    self->after->attempts = left;
+    const struct stored_attempt left = {.attempt = attempt, .status = status, .versions = versions};
+    leave(self, &self->after->attempts, &left);
 }
 
 static const struct fold_attempt *find_folded(const struct fold_call *call, int32_t attempt)
@@ -256,15 +263,6 @@ static bool reconcile_attempts(struct reconciler *self, const struct fold_call *
     return true;
 }
 
-/* A pending attempt of the call under way, as it will stand. */
-static void leave_pending(struct reconciler *self, const struct stored_attempt *pending)
-{
-    struct stored_attempt *left = arena_alloc(self->arena, sizeof *left);
-    *left = *pending;
-    left->next = self->after->pending;
-    self->after->pending = left;
-}
-
 /* Attempts of a call that has not arrived. */
 static bool reconcile_pending(struct reconciler *self, const struct fold_call *call,
                               const struct call_snapshot *stored, bool *touched)
@@ -283,11 +281,11 @@ static bool reconcile_pending(struct reconciler *self, const struct fold_call *c
                                                .status = status_text(row.entity),
                                                .versions = row.versions,
                                                .values = row.entity};
-        leave_pending(self, known && !row.mask ? known : &changed);
+        leave(self, &self->after->pending, known && !row.mask ? known : &changed);
     }
     for (const struct stored_attempt *at = stored->pending; at; at = at->next)
         if (!find_folded(call, at->attempt))
-            leave_pending(self, at);
+            leave(self, &self->after->pending, at);
     return true;
 }
 

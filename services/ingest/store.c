@@ -284,12 +284,12 @@ static size_t count_true(const bool *values, size_t count)
 /* Asks for the calls that are not known. */
 static void ask_calls(struct store *store)
 {
-    const struct fold *fold = store->plan->txn->fold;
-    size_t count = count_true(store->plan->is_unknown, fold_call_count(fold));
+    const struct store_plan *plan = store->plan;
+    size_t count = count_true(plan->is_unknown, fold_call_count(plan->txn->fold));
     if (count == 0)
         return;
     store->calls_read += count;
-    store_params_read_calls(&store->params, fold, store->plan->is_unknown);
+    store_params_read_calls(&store->params, plan->txn->fold, plan->is_unknown);
     execute(store, SQL_READ_CALLS, &store->params, on_calls_read);
 }
 
@@ -311,20 +311,20 @@ static void send_reads(struct store *store)
 
 /* Sorts out what group 1 was not asked for, now that the batches are locked: calls of batches that
  * are not as they were known, and attempts that wait for a call that is not stored. */
-static void find_missing(struct store *store, bool *has_pending)
+static void find_missing(struct store_plan *plan, bool *may_have_pending)
 {
     size_t n = 0;
-    for (size_t i = 0; i < fold_batch_count(store->plan->txn->fold); i++) {
-        const struct fold_batch *batch = fold_batch_at(store->plan->txn->fold, i);
-        const struct stored_batch *stored = &store->plan->snapshot.batches[i];
-        bool is_as_known = store->plan->recalled_version[i] == stored->version;
+    for (size_t i = 0; i < fold_batch_count(plan->txn->fold); i++) {
+        const struct fold_batch *batch = fold_batch_at(plan->txn->fold, i);
+        const struct stored_batch *stored = &plan->snapshot.batches[i];
+        bool is_as_known = plan->recalled_version[i] == stored->version;
         for (size_t j = 0; j < batch->call_count; j++, n++) {
-            bool is_read = store->plan->is_unknown[n];
-            store->plan->is_unknown[n] = !is_read && !is_as_known;
-            if (store->plan->is_unknown[n])
-                store_plan_expect_call(store->plan, n, batch->calls[j]);
-            const struct call_snapshot *call = &store->plan->snapshot.calls[n];
-            has_pending[n] = stored->pending_attempts > 0 && !call->call && !call->has_pending;
+            const struct call_snapshot *call = &plan->snapshot.calls[n];
+            bool is_read = plan->is_unknown[n];
+            plan->is_unknown[n] = !is_read && !is_as_known;
+            if (plan->is_unknown[n])
+                store_plan_expect_call(plan, n, batch->calls[j]);
+            may_have_pending[n] = stored->pending_attempts > 0 && !call->call && !call->has_pending;
         }
     }
 }
@@ -332,16 +332,17 @@ static void find_missing(struct store *store, bool *has_pending)
 /* False when nothing is missing. */
 static bool send_more_reads(struct store *store)
 {
-    size_t calls = fold_call_count(store->plan->txn->fold);
-    bool *has_pending = arena_alloc_zeroed(&store->plan->arena, calls + 1);
-    find_missing(store, has_pending);
-    size_t pending = count_true(has_pending, calls);
-    if (pending == 0 && count_true(store->plan->is_unknown, calls) == 0)
+    struct store_plan *plan = store->plan;
+    size_t calls = fold_call_count(plan->txn->fold);
+    bool *may_have_pending = arena_alloc_zeroed(&plan->arena, calls + 1);
+    find_missing(plan, may_have_pending);
+    size_t pending = count_true(may_have_pending, calls);
+    if (pending == 0 && count_true(plan->is_unknown, calls) == 0)
         return false;
     begin_group(store, STORE_READING_MORE);
     ask_calls(store);
     if (pending) {
-        store_params_read_pending(&store->params, store->plan->txn->fold, has_pending);
+        store_params_read_pending(&store->params, plan->txn->fold, may_have_pending);
         execute(store, SQL_READ_PENDING, &store->params, on_pending_read);
     }
     send_group(store);

@@ -123,12 +123,18 @@ static PGresult *locked_row(const struct fixture *fixture, int32_t pending)
     return result;
 }
 
-static void answer_reads(struct fixture *fixture, int32_t pending)
+/* The partitions are ours, and of the calls asked for none is stored. */
+static void answer_reads_with(PGresult *locked)
 {
     fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
     fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row(fixture, pending), NULL);
+    fake_db_conn_answer(SQL_LOCK_BATCHES, locked, NULL);
     fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+}
+
+static void answer_reads(struct fixture *fixture, int32_t pending)
+{
+    answer_reads_with(locked_row(fixture, pending));
 }
 
 static void expect_outcome(const struct fixture *fixture, enum store_outcome outcome)
@@ -279,10 +285,7 @@ Test(store, refuses_rows_that_come_in_another_order)
     begin(&fixture);
     PGresult *other = locked_row(&fixture, 0);
     fake_result_set(other, 0, 0, "another id!!", OBJECT_ID_BYTES);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    fake_db_conn_answer(SQL_LOCK_BATCHES, other, NULL);
-    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    answer_reads_with(other);
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
     expect_outcome(&fixture, STORE_FAILED);
     cr_assert_eq(fixture.kind, ERR_FATAL);
@@ -388,6 +391,22 @@ Test(store, writes_a_further_call_of_a_batch_without_reading)
     done(&fixture);
 }
 
+/* Another process has written to the batch. */
+static void answer_as_changed(void)
+{
+    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
+    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
+    fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
+}
+
+static void answer_writes_of_a_waiting_log(void)
+{
+    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
+    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
+    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+}
+
 /* The first call of a batch is stored, and the phone log of another one, which has not arrived. */
 static struct event store_a_waiting_log(struct fixture *fixture)
 {
@@ -396,10 +415,7 @@ static struct event store_a_waiting_log(struct fixture *fixture)
     log.call_id.bytes[0] = 9;
     begin_log(fixture, &log);
     answer_as_known();
-    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
-    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
-    fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
-    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    answer_writes_of_a_waiting_log();
     expect_outcome(fixture, STORE_COMMITTED);
     fold_reset(fixture->fold);
     return log;
@@ -526,10 +542,7 @@ Test(store, throws_away_what_it_prepared_when_the_one_before_is_not_committed)
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
     expect_outcome(&next.fixture, STORE_FAILED);
     begin_prepared(&next);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(&next.fixture, 6, 1), NULL);
-    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    answer_reads_with(locked_row_at(&next.fixture, 6, 1));
     cr_assert_geq(fake_db_conn_pending(), 1, "the writes: the call is not stored, its log waits");
     prepared_done(&next);
 }
@@ -540,14 +553,9 @@ Test(store, takes_back_what_it_noted_before_it_tries_again)
 {
     struct prepared next;
     prepare(&next);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
-    fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
+    answer_as_changed();
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(&next.fixture, 7, 2), NULL);
-    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    answer_reads_with(locked_row_at(&next.fixture, 7, 2));
     answer_writes_of_a_new_call();
     expect_outcome(&next.fixture, STORE_COMMITTED);
     prepared_done(&next);
@@ -591,24 +599,16 @@ static void expect_first_to_be_read(struct fixture *fixture)
 {
     fake_db_conn_answer_tag(SQL_ROLLBACK, "ROLLBACK");
     cr_assert_eq(fixture->outcomes, 0, "nobody is told: it is tried by reading");
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_OFFSETS, moved_row(), NULL);
-    fake_db_conn_answer(SQL_LOCK_BATCHES, locked_row_at(fixture, 9, 3), NULL);
-    fake_db_conn_answer(SQL_READ_CALLS, fake_result(7, 0), NULL);
+    answer_reads_with(locked_row_at(fixture, 9, 3));
 }
 
 Test(store, reads_all_when_another_process_has_changed_a_batch)
 {
     struct fixture fixture;
     const struct event *log = begin_a_log_of_the_first(&fixture);
-    fake_db_conn_answer_tag(SQL_BEGIN, "BEGIN");
-    fake_db_conn_answer(SQL_MOVE_ALL_OFFSETS, fake_result(1, 1), NULL);
-    fake_db_conn_fail(SQL_LOCK_UNCHANGED, ERR_REJECT, "22P02");
+    answer_as_changed();
     expect_first_to_be_read(&fixture);
-    fake_db_conn_answer_tag(SQL_WRITE_BATCHES, "UPDATE 1");
-    fake_db_conn_answer_tag(SQL_LOG_CHANGES, "INSERT 0 1");
-    fake_db_conn_answer_tag(SQL_INSERT_PENDING, "INSERT 0 1");
-    fake_db_conn_answer_tag(SQL_COMMIT, "COMMIT");
+    answer_writes_of_a_waiting_log();
     expect_outcome(&fixture, STORE_COMMITTED);
     cr_assert_eq(fixture.read, 1);
 
