@@ -476,16 +476,10 @@ static void send_questions(struct loader_conn *conn)
 
 static void connect_lane(struct loader_lane *lane);
 
-static int gather_ms(const struct loader_lane *lane)
-{
-    int given = lane->loader->config.gather_ms;
-    return given > 0 ? given : GATHER_MS;
-}
-
 /* Whether a statement is under way that is soon answered, as far as one can tell. */
 static bool has_short_statement(const struct loader_lane *lane)
 {
-    int64_t since_us = clock_monotonic_us() - gather_ms(lane) * INT64_C(1000);
+    int64_t since_us = clock_monotonic_us() - lane->loader->config.gather_ms * INT64_C(1000);
     for (size_t i = 0; i < MAX_CONNS; i++) {
         const struct loader_conn *conn = &lane->conns[i];
         if (conn->asked_count > 0 && conn->calls < lane->def->short_calls &&
@@ -500,7 +494,8 @@ static bool has_short_statement(const struct loader_lane *lane)
  * with what comes until a short statement is answered, unless it makes a full one by itself. */
 static bool gathers(const struct loader_lane *lane)
 {
-    const struct timeval patience = {gather_ms(lane) / 1000, gather_ms(lane) % 1000 * 1000L};
+    const int wait_ms = lane->loader->config.gather_ms;
+    const struct timeval patience = {wait_ms / 1000, wait_ms % 1000 * 1000L};
     struct event *end = lane->loader->patience;
     if (lane->waiting_count >= lane->def->max_questions || !has_short_statement(lane)) {
         return false;
@@ -744,6 +739,7 @@ struct page_loader *page_loader_new(struct event_base *base,
     struct page_loader *loader = alloc_zeroed(1, sizeof(*loader));
     loader->base = base;
     loader->config = *config;
+    loader->config.gather_ms = config->gather_ms > 0 ? config->gather_ms : GATHER_MS;
     loader->conninfo = alloc_string(config->conninfo);
     loader->dispatch = evtimer_new(base, on_dispatch, loader);
     loader->patience = evtimer_new(base, on_dispatch, loader);

@@ -123,6 +123,14 @@ static void send_written(struct selection_round *round, bool is_written, struct 
     sent(round, is_sent, err);
 }
 
+static void stream_written(struct selection_round *round, bool is_written, struct error *err,
+                           db_row_fn *on_row, db_result_fn *fn)
+{
+    bool is_sent = is_written && db_conn_stream_sql(round->db, buf_text(&round->sql.text),
+                                                    &round->sql.params, on_row, fn, round, err);
+    sent(round, is_sent, err);
+}
+
 static void begin_step(struct selection_round *round, enum round_state state)
 {
     round->state = state;
@@ -304,11 +312,9 @@ static void make(struct selection_round *round)
     round->making_since_us = clock_monotonic_us();
     round->row_count = 0;
     round->made = ranking_new(field_type(selection->what.sort.kind) != FIELD_NOTHING);
-    bool is_sent =
-        selection_sql_write_members(&round->sql, &selection->batch_id, &selection->what, &err) &&
-        db_conn_stream_sql(round->db, buf_text(&round->sql.text), &round->sql.params, on_member,
-                           on_members, round, &err);
-    sent(round, is_sent, &err);
+    bool is_written =
+        selection_sql_write_members(&round->sql, &selection->batch_id, &selection->what, &err);
+    stream_written(round, is_written, &err, on_member, on_members);
     end_step(round);
 }
 
@@ -444,10 +450,7 @@ static void patch(struct selection_round *round)
     round->row_count = 0;
     bool is_written = selection_sql_write_changed(&round->sql, &selection->batch_id,
                                                   &selection->what, changed, &err);
-    bool is_sent =
-        is_written && db_conn_stream_sql(round->db, buf_text(&round->sql.text), &round->sql.params,
-                                         on_changed_call, on_changed, round, &err);
-    sent(round, is_sent, &err);
+    stream_written(round, is_written, &err, on_changed_call, on_changed);
     end_step(round);
 }
 
