@@ -16,11 +16,15 @@ FAILED = "transaction failed, trying again"
 UNTIL_SETTLED = "the transaction whose answer was lost had committed"
 
 
-@fault("postgres-crash", "a transaction failed")
+@fault("postgres-crash", "a transaction failed", prepare=prepare_delays)
 def postgres_crash(run):
-    for _ in range(run.rng.randint(2, 3)):
+    """First while a transaction is open, then at any moment."""
+    for number in range(run.rng.randint(2, 3)):
         run.await_progress(20)
-        run.random_moment()
+        if number == 0:
+            hold_a_transaction_open(run)
+        else:
+            run.random_moment()
         before = run.logged(FAILED)
         run.server.stop("immediate")
         try:
@@ -30,10 +34,17 @@ def postgres_crash(run):
         finally:
             run.server.start()
         back = time.monotonic()
+        set_delay(run, "kafka_offset", 0)
         run.await_progress()
         run.notes.append(f"stored again {time.monotonic() - back:.2f} s after PostgreSQL was back")
         run.bite("crashed")
         run.bite("a transaction failed", run.logged(FAILED) - before)
+
+
+def hold_a_transaction_open(run):
+    """Returns when there is one that stays open for seconds."""
+    set_delay(run, "kafka_offset", 5)
+    wait_for("a transaction waits", lambda: int(run.stack.sql("SELECT count(*) " + OPEN_TRANSACTIONS + " AND wait_event = 'PgSleep'")[0][0]), 30, 0.02)
 
 
 def signal_backends(run, function, bite):
