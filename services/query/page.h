@@ -47,7 +47,8 @@ struct page_question {
     bool by_created_at;    /* else by arrival */
     bool must_select;      /* arrival numbers are no answer: `selection` has to be asked */
     int64_t known_version; /* of the batch, for which the asker has the answer; 0: for none */
-    bool is_steady;        /* most likely it still has it: asking for the version alone will do */
+    bool is_steady; /* most likely it still has it: asking for the version alone will do (without
+                       must_select) */
     struct page_selection selection;
 };
 

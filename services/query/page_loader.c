@@ -202,7 +202,7 @@ static void dispatch_lane(struct loader_lane *lane);
  */
 static bool asks_for_version(const struct page_question *question)
 {
-    return question->is_steady && question->known_version > 0;
+    return question->is_steady && question->known_version > 0 && !question->must_select;
 }
 
 static bool is_same_reader(const struct page_question *a, const struct page_question *b)
@@ -346,15 +346,6 @@ static void select_page(struct page_loader *loader, struct page_wait *wait)
     enqueue_or_refuse(&loader->lanes[LANE_SELECTING], wait);
 }
 
-static void ask_for_page(struct page_loader *loader, struct page_wait *wait)
-{
-    if (wait->question.must_select) {
-        select_page(loader, wait);
-        return;
-    }
-    enqueue(&loader->lanes[LANE_FAST], wait);
-}
-
 /* Whoever may not see the batch, or knows another version, is told by the question as it was put.
  */
 static void deliver_version(struct page_loader *loader, struct page_wait *wait, int64_t version)
@@ -366,7 +357,7 @@ static void deliver_version(struct page_loader *loader, struct page_wait *wait, 
     }
     leave_statement(wait);
     wait->question.is_steady = false;
-    ask_for_page(loader, wait);
+    enqueue(&loader->lanes[LANE_FAST], wait);
 }
 
 static void deliver(struct page_loader *loader, struct page_wait *wait, const struct page *page)
@@ -568,22 +559,8 @@ static void set_ready(struct loader_conn *conn, bool is_ready)
     add(metrics->connections_away, is_ready ? -1 : 1);
 }
 
-static void forget_versions(struct page_loader *loader, struct loader_lane *lane)
-{
-    struct page_wait *next;
-    for (struct page_wait *wait = TAILQ_FIRST(&lane->waiting); wait; wait = next) {
-        next = TAILQ_NEXT(wait, in_lane);
-        bool was_for_version = asks_for_version(&wait->question);
-        wait->question.known_version = 0;
-        if (was_for_version && wait->question.must_select) {
-            leave_lane(lane, wait);
-            select_page(loader, wait);
-        }
-    }
-}
-
 /* A server that came back may have lost transactions, and number others as it did those. Versions
- * are learnt on the fast lane alone. */
+ * are learnt on the fast lane, and asked for there alone. */
 static void begin_epoch(const struct loader_conn *conn)
 {
     struct page_loader *loader = conn->lane->loader;
@@ -591,8 +568,10 @@ static void begin_epoch(const struct loader_conn *conn)
         return;
     }
     loader->epoch++;
-    for (size_t i = 0; i < LANE_COUNT; i++) {
-        forget_versions(loader, &loader->lanes[i]);
+    struct page_wait *wait;
+    TAILQ_FOREACH(wait, &conn->lane->waiting, in_lane)
+    {
+        wait->question.known_version = 0;
     }
 }
 
@@ -809,7 +788,7 @@ static bool can_ask(const struct page_loader *loader, const struct page_question
     if (loader->count >= loader->config.max_waiting) {
         return error_set(err, ERR_BUSY, "too many requests wait for the database");
     }
-    return !question->must_select || asks_for_version(question) || loader->selector ||
+    return !question->must_select || loader->selector ||
            !is_full(&loader->lanes[LANE_SELECTING], err);
 }
 
@@ -828,10 +807,10 @@ bool page_loader_ask(struct page_loader *loader, struct page_wait *wait, struct 
         arm_deadline(loader);
     }
     add(loader->config.metrics.waiting, 1);
-    if (asks_for_version(&wait->question)) {
-        enqueue(&loader->lanes[LANE_FAST], wait);
+    if (wait->question.must_select) {
+        select_page(loader, wait);
     } else {
-        ask_for_page(loader, wait);
+        enqueue(&loader->lanes[LANE_FAST], wait);
     }
     return true;
 }

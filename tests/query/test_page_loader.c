@@ -415,39 +415,6 @@ Test(page_loader, asks_for_versions_and_for_pages_one_after_the_other)
     cr_expect_eq(steady[1].outcome, PAGE_UNCHANGED);
 }
 
-Test(page_loader, selects_when_a_steady_answer_of_a_selection_does_not_hold)
-{
-    both_ready();
-    static struct asked asked = {.wait.question.must_select = true};
-    ask_steady(&asked, 7);
-    turn();
-    cr_expect_eq(fake_db_statement(fake_db_at(0)), STORE_VERSIONS);
-    answer_version(fake_db_at(0), 8);
-    turn();
-    cr_assert_eq(fake_db_count(), 4, "the selecting lane connects");
-    fake_db_set_ready(fake_db_at(2));
-    cr_expect_eq(fake_db_statement(fake_db_at(2)), STORE_STATEMENT_COUNT);
-}
-
-Test(page_loader, selects_when_an_epoch_ends_before_the_version_was_asked_for)
-{
-    both_ready();
-    static struct asked first = {0};
-    static struct asked second = {0};
-    static struct asked selection = {.wait.question.must_select = true};
-    ask(&first);
-    turn();
-    ask(&second);
-    turn(); /* both connections are taken */
-    ask_steady(&selection, 7);
-    fake_db_lose(fake_db_at(0), "gone");
-    turn();
-    cr_expect_eq(selection.answers, 0);
-    cr_assert_eq(fake_db_count(), 4);
-    fake_db_set_ready(fake_db_at(2));
-    cr_expect_eq(fake_db_statement(fake_db_at(2)), STORE_STATEMENT_COUNT);
-}
-
 Test(page_loader, keeps_its_epoch_when_a_selecting_session_comes_and_goes)
 {
     both_ready();
