@@ -209,22 +209,42 @@ static bool is_one_string(enum field_type type, const struct filter_condition *c
            condition->values[0].type == FILTER_STRING;
 }
 
-/* Equal to one of the condition's values; null is missing or null. */
+/* Those of the condition's values that the field can be equal to, as an array. Returns how many. */
+static size_t add_comparable(struct sql_text *sql, enum field_type type,
+                             const struct filter_condition *condition)
+{
+    size_t count = 0;
+    db_params_array_begin(sql->params, types[type].element);
+    for (size_t i = 0; i < condition->value_count; i++) {
+        if (is_comparable(type, condition->values[i].type)) {
+            add_element(sql, type, &condition->values[i]);
+            count++;
+        }
+    }
+    db_params_array_end(sql->params);
+    return count;
+}
+
+static bool has_null(const struct filter_condition *condition)
+{
+    for (size_t i = 0; i < condition->value_count; i++) {
+        if (condition->values[i].type == FILTER_NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Equal to one of the condition's values; null is missing or null. With a single one an array's
+ * element, which the planner makes a constant, spares each call a walk through the array: 1,000,000
+ * phone numbers 102 -> 84 ms. */
 static void append_equal(struct sql_text *sql, const struct field_sql *value,
                          const struct filter_condition *condition)
 {
     enum field_type type = field_type(value->field.kind);
-    bool has_null = false;
-    db_params_array_begin(sql->params, types[type].element);
-    for (size_t i = 0; i < condition->value_count; i++) {
-        has_null = has_null || condition->values[i].type == FILTER_NULL;
-        if (is_comparable(type, condition->values[i].type)) {
-            add_element(sql, type, &condition->values[i]);
-        }
-    }
-    db_params_array_end(sql->params);
+    bool is_single = add_comparable(sql, type, condition) == 1;
     int param = sql_last_param(sql);
-    if (has_null) {
+    if (has_null(condition)) {
         append_is_null(sql, value);
         sql_append(sql, " OR ");
     }
@@ -232,7 +252,8 @@ static void append_equal(struct sql_text *sql, const struct field_sql *value,
         sql_append_format(sql, "0 < strpos(c.fields, ($%d::text[])[1]) AND ", param);
     }
     append_value(sql, value);
-    sql_append_format(sql, " = ANY ($%d::%s)", param, types[type].array);
+    sql_append_format(sql, is_single ? " = ($%d::%s)[1]" : " = ANY ($%d::%s)", param,
+                      types[type].array);
 }
 
 /* The text of a dynamic string, once its type is known. */
@@ -265,6 +286,21 @@ static int add_ordered_param(struct sql_text *sql, const struct filter_value *wi
                                      : sql_param_text(sql, with->text);
 }
 
+/*
+ * Durations are whole milliseconds: what bounds them is made one, once, instead of each of them a
+ * numeric (1,333,333 attempts 336 -> 291 ms). Greater than x is greater than what x is rounded down
+ * to, less than x is less than what it is rounded up to. No duration comes near the limits.
+ */
+static void append_ordered_duration(struct sql_text *sql, const struct field_sql *value,
+                                    const struct filter_condition *condition)
+{
+    bool rounds_up = condition->op == FILTER_GTE || condition->op == FILTER_LT;
+    sql_append_format(sql,
+                      "l.%s %s %s(least(greatest($%d::text::numeric * 1000, -9e18), 9e18))::int8",
+                      field_sql_attempt_column(value->field.kind), comparisons[condition->op],
+                      rounds_up ? "ceil" : "floor", add_ordered_param(sql, &condition->values[0]));
+}
+
 static void append_ordered(struct sql_text *sql, const struct field_sql *value,
                            const struct filter_condition *condition)
 {
@@ -272,6 +308,10 @@ static void append_ordered(struct sql_text *sql, const struct field_sql *value,
     enum field_type type = field_type(value->field.kind);
     if (!is_comparable(type, with->type)) {
         sql_append(sql, "FALSE");
+        return;
+    }
+    if (type == FIELD_NUMBER) {
+        append_ordered_duration(sql, value, condition);
         return;
     }
     bool is_json_text = type == FIELD_JSON && with->type != FILTER_NUMBER;
@@ -378,23 +418,31 @@ static const char *end_of_exists(enum sql_scope scope)
     return scope == SQL_FEW_CALLS ? " OFFSET 0)" : ")";
 }
 
-/* All conditions on attempts that stand in one object: they hold on one and the same attempt, or,
- * of a call without attempts, on one whose fields are all missing. */
+/* Those on attempts that stand in one object. Returns whether they hold on one whose fields are all
+ * missing. */
+static bool append_attempt_conditions(struct sql_text *sql, const struct filter *filter)
+{
+    bool holds_on_missing = true;
+    for (const struct filter_member *at = filter->members; at; at = at->next) {
+        if (is_attempt_member(at)) {
+            sql_append(sql, " AND ");
+            append_field(sql, at);
+            holds_on_missing =
+                holds_on_missing && filter_conditions_hold_on_missing(at->conditions);
+        }
+    }
+    return holds_on_missing;
+}
+
+/* All conditions of one object hold on one and the same attempt, or, of a call without attempts, on
+ * one whose fields are all missing. */
 static void append_attempt_members(struct sql_text *sql, const struct filter *filter,
                                    enum sql_scope scope)
 {
     static const char exists[] = "EXISTS (SELECT FROM callboard.attempt l"
                                  " WHERE l.batch_id = $1::bytea AND l.position = c.position";
-    bool holds_on_missing = true;
     sql_append_format(sql, "(%s", exists);
-    for (const struct filter_member *at = filter->members; at; at = at->next) {
-        if (!is_attempt_member(at)) {
-            continue;
-        }
-        sql_append(sql, " AND ");
-        append_field(sql, at);
-        holds_on_missing = holds_on_missing && filter_conditions_hold_on_missing(at->conditions);
-    }
+    bool holds_on_missing = append_attempt_conditions(sql, filter);
     sql_append(sql, end_of_exists(scope));
     if (holds_on_missing) {
         sql_append_format(sql, " OR NOT %s%s", exists, end_of_exists(scope));
@@ -438,4 +486,22 @@ void match_sql_append_filter(struct sql_text *sql, const struct filter *filter,
         append_attempt_members(sql, filter, scope);
     }
     sql_append(sql, ")");
+}
+
+bool match_sql_is_of_attempts(const struct filter *filter)
+{
+    bool holds_on_missing = true;
+    for (const struct filter_member *at = filter->members; at; at = at->next) {
+        if (!is_attempt_member(at)) {
+            return false;
+        }
+        holds_on_missing = holds_on_missing && filter_conditions_hold_on_missing(at->conditions);
+    }
+    return !holds_on_missing;
+}
+
+void match_sql_append_attempt(struct sql_text *sql, const struct filter *filter)
+{
+    sql_append(sql, "TRUE");
+    (void)append_attempt_conditions(sql, filter);
 }

@@ -11,8 +11,15 @@
 #include "pattern.h"
 #include "sql_text.h"
 
+#include <stdbool.h>
+
 void match_sql_append_filter(struct sql_text *sql, const struct filter *filter,
                              enum sql_scope scope);
+/* Whether a call matches if, and only if, it has an attempt that does: then calls need not be read.
+ */
+bool match_sql_is_of_attempts(const struct filter *filter);
+/* What such an attempt must be like. */
+void match_sql_append_attempt(struct sql_text *sql, const struct filter *filter);
 void match_sql_append_search(struct sql_text *sql, const struct pattern *pattern);
 
 /* " AND ..." for each pattern: holds if PostgreSQL compiles it, and fails with

@@ -1,6 +1,7 @@
 #include "ranking.h"
 
 #include "alloc.h"
+#include "key_sort.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,9 +14,9 @@
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define UNIT 4 /* entries lie at multiples of this */
 #define UNITS_PER_CHUNK (CHUNK_BYTES / UNIT)
-#define RUN_MAX 2048     /* sorted at once */
-#define STEP_ITEMS 16384 /* merged in one step: about a millisecond */
-#define WASTE_DIVISOR 2  /* entries given up, before the rest is moved together */
+#define WORD_BITS 64
+#define STEP_WORDS 1024 /* looked at in one step: less than a millisecond */
+#define WASTE_DIVISOR 2 /* entries given up, before the rest is moved together */
 
 /* A call with its key, in a chunk. */
 struct entry {
@@ -33,27 +34,11 @@ struct block {
     call_ref refs[BLOCK_MAX];
 };
 
-/* The first bytes of a key spare most comparisons the way to the entry. */
-struct sort_item {
-    uint64_t prefix;
-    call_ref ref;
-};
-
-/* A merge sort that can stop anywhere: `from` holds sorted runs of `width`, which are merged, two
- * at a time, to `to`. */
-struct sorter {
-    struct sort_item *from;
-    struct sort_item *to;
-    size_t count;
+/* A bit for each call, by position: however they come, they come out once and in order. */
+struct call_set {
+    uint64_t *words;
     size_t cap;
-    size_t sorted; /* of the front, in runs of RUN_MAX */
-    size_t width;
-    size_t left;
-    size_t left_end;
-    size_t right;
-    size_t right_end;
-    size_t out;
-    bool is_in_order; /* so far, each item came behind the one before */
+    size_t taken; /* so many words have been looked at */
 };
 
 struct ranking {
@@ -69,7 +54,8 @@ struct ranking {
     size_t wasted;     /* units of all */
     call_ref *by_position;
     size_t by_position_cap;
-    struct sorter sorter;
+    struct key_sort sort; /* while it is made: with keys ... */
+    struct call_set set;  /* ... and without */
 };
 
 /* --- entries ---------------------------------------------------------------------------- */
@@ -160,120 +146,11 @@ static int compare_with(const struct ranking *ranking, call_ref ref, int32_t pos
     return order != 0 ? order : compare_positions(position_of(ranking, ref), position);
 }
 
-static uint64_t prefix_of(struct slice key)
+static bool is_long_key_before(const struct key_sort_item *a, const struct key_sort_item *b,
+                               const void *arg)
 {
-    uint64_t prefix = 0;
-    for (size_t i = 0; i < sizeof(prefix); i++) {
-        prefix = prefix << 8 | (i < key.len ? (unsigned char)key.data[i] : 0);
-    }
-    return prefix;
-}
-
-static int compare_items(const struct ranking *ranking, const struct sort_item *a,
-                         const struct sort_item *b)
-{
-    if (a->prefix != b->prefix) {
-        return a->prefix < b->prefix ? -1 : 1;
-    }
-    if (!ranking->has_keys) {
-        return compare_positions((int32_t)a->ref, (int32_t)b->ref);
-    }
-    return compare_with(ranking, a->ref, entry_at(ranking, b->ref)->position,
-                        key_of(ranking, b->ref));
-}
-
-/* --- sorting ---------------------------------------------------------------------------- */
-
-static void add_item(struct ranking *ranking, struct sort_item item)
-{
-    struct sorter *sorter = &ranking->sorter;
-    if (sorter->count == sorter->cap) {
-        sorter->cap = 2 * sorter->cap + RUN_MAX;
-        sorter->from = alloc_resize(sorter->from, sorter->cap, sizeof(*sorter->from));
-    }
-    sorter->is_in_order =
-        sorter->is_in_order &&
-        (sorter->count == 0 || compare_items(ranking, &sorter->from[sorter->count - 1], &item) < 0);
-    sorter->from[sorter->count++] = item;
-}
-
-static int compare_for_qsort(const void *a, const void *b, void *ranking)
-{
-    return compare_items(ranking, a, b);
-}
-
-/* Puts the next run in order; true while there was one. */
-static bool sort_run(struct ranking *ranking)
-{
-    struct sorter *sorter = &ranking->sorter;
-    size_t left = sorter->count - sorter->sorted;
-    size_t len = left < RUN_MAX ? left : RUN_MAX;
-    if (len > 0) {
-        qsort_r(sorter->from + sorter->sorted, len, sizeof(*sorter->from), compare_for_qsort,
-                ranking);
-        sorter->sorted += len;
-    }
-    return len > 0;
-}
-
-static size_t at_most(size_t value, size_t max)
-{
-    return value < max ? value : max;
-}
-
-/* The two runs from `begin` on are merged next. */
-static void begin_pair(struct sorter *sorter, size_t begin)
-{
-    sorter->left = begin;
-    sorter->left_end = sorter->right = at_most(begin + sorter->width, sorter->count);
-    sorter->right_end = at_most(begin + 2 * sorter->width, sorter->count);
-    sorter->out = begin;
-}
-
-static void begin_width(struct sorter *sorter, size_t width)
-{
-    sorter->width = width;
-    begin_pair(sorter, 0);
-}
-
-static void begin_merging(struct sorter *sorter)
-{
-    sorter->to = alloc_resize(NULL, sorter->count + 1, sizeof(*sorter->to));
-    begin_width(sorter, RUN_MAX);
-}
-
-/* Runs of twice the width are done: they are merged next. */
-static void end_width(struct sorter *sorter)
-{
-    struct sort_item *merged = sorter->to;
-    sorter->to = sorter->from;
-    sorter->from = merged;
-    begin_width(sorter, 2 * sorter->width);
-}
-
-static void merge_one(struct ranking *ranking)
-{
-    struct sorter *sorter = &ranking->sorter;
-    bool take_left =
-        sorter->right == sorter->right_end ||
-        (sorter->left < sorter->left_end &&
-         compare_items(ranking, &sorter->from[sorter->left], &sorter->from[sorter->right]) < 0);
-    sorter->to[sorter->out++] = sorter->from[take_left ? sorter->left++ : sorter->right++];
-}
-
-/* Merges up to `budget` items. */
-static void merge_some(struct ranking *ranking, size_t budget)
-{
-    struct sorter *sorter = &ranking->sorter;
-    for (; budget > 0 && sorter->width < sorter->count; budget--) {
-        if (sorter->out < sorter->right_end) {
-            merge_one(ranking);
-        } else if (sorter->out < sorter->count) {
-            begin_pair(sorter, sorter->out);
-        } else {
-            end_width(sorter);
-        }
-    }
+    const struct ranking *ranking = arg;
+    return compare_with(ranking, a->ref, b->position, key_of(ranking, b->ref)) < 0;
 }
 
 /* --- blocks ----------------------------------------------------------------------------- */
@@ -299,23 +176,41 @@ static void remove_block(struct ranking *ranking, size_t index)
             (ranking->block_count - index) * sizeof(struct block *));
 }
 
-static void done_sorter(struct sorter *sorter)
+/* Behind all others. */
+static void append_ref(struct ranking *ranking, call_ref ref)
 {
-    free(sorter->from);
-    free(sorter->to);
-    *sorter = (struct sorter){.is_in_order = true};
+    struct block *block = ranking->count % BLOCK_FILL == 0
+                              ? insert_block(ranking, ranking->block_count)
+                              : ranking->blocks[ranking->block_count - 1];
+    block->refs[block->count++] = ref;
+    ranking->count++;
 }
 
-static void fill_blocks(struct ranking *ranking)
+static void take_sorted(struct ranking *ranking)
 {
-    struct sorter *sorter = &ranking->sorter;
-    for (size_t i = 0; i < sorter->count; i++) {
-        struct block *block = i % BLOCK_FILL == 0 ? insert_block(ranking, ranking->block_count)
-                                                  : ranking->blocks[ranking->block_count - 1];
-        block->refs[block->count++] = sorter->from[i].ref;
+    for (size_t i = 0; i < ranking->sort.count; i++) {
+        append_ref(ranking, ranking->sort.items[i].ref);
     }
-    ranking->count = sorter->count;
-    done_sorter(sorter);
+    key_sort_done(&ranking->sort);
+}
+
+/* The calls of up to `budget` words; true when these were the last. */
+static bool take_some_of_set(struct ranking *ranking, size_t budget)
+{
+    struct call_set *set = &ranking->set;
+    for (; budget > 0 && set->taken < set->cap; budget--, set->taken++) {
+        for (uint64_t left = set->words[set->taken]; left != 0; left &= left - 1) {
+            append_ref(ranking,
+                       (call_ref)(set->taken * WORD_BITS) + (call_ref)__builtin_ctzll(left));
+        }
+    }
+    return set->taken == set->cap;
+}
+
+static void done_set(struct call_set *set)
+{
+    free(set->words);
+    *set = (struct call_set){0};
 }
 
 /* Whether the whole block stands before (position, key). */
@@ -488,36 +383,43 @@ void ranking_remove(struct ranking *ranking, int32_t position)
 
 /* --- making and reading ----------------------------------------------------------------- */
 
+static void add_to_set(struct call_set *set, int32_t position)
+{
+    size_t word = (size_t)position / WORD_BITS;
+    if (word >= set->cap) {
+        size_t cap = word + word / 8 + 64;
+        set->words = alloc_resize(set->words, cap, sizeof(*set->words));
+        memset(set->words + set->cap, 0, (cap - set->cap) * sizeof(*set->words));
+        set->cap = cap;
+    }
+    set->words[word] |= UINT64_C(1) << position % WORD_BITS;
+}
+
 void ranking_append(struct ranking *ranking, int32_t position, struct slice key)
 {
     assert(position > 0 && key.len <= RANKING_KEY_MAX_BYTES);
-    struct sort_item item = {.prefix = prefix_of(key), .ref = (call_ref)position};
-    if (ranking->has_keys) {
-        item.ref = add_entry(ranking, position, key);
-        *slot_of(ranking, position) = item.ref;
+    if (!ranking->has_keys) {
+        add_to_set(&ranking->set, position);
+        return;
     }
-    add_item(ranking, item);
-    if (ranking->sorter.count - ranking->sorter.sorted == RUN_MAX && !ranking->sorter.is_in_order) {
-        (void)sort_run(ranking);
-    }
+    call_ref ref = add_entry(ranking, position, key);
+    *slot_of(ranking, position) = ref;
+    key_sort_add(&ranking->sort, ref, position, key);
 }
 
 bool ranking_sort_step(struct ranking *ranking)
 {
-    struct sorter *sorter = &ranking->sorter;
-    if (!sorter->is_in_order) {
-        if (sort_run(ranking)) {
+    if (!ranking->has_keys) {
+        if (!take_some_of_set(ranking, STEP_WORDS)) {
             return false;
         }
-        if (!sorter->to) {
-            begin_merging(sorter);
-        }
-        merge_some(ranking, STEP_ITEMS);
-        if (sorter->width < sorter->count) {
-            return false;
-        }
+        done_set(&ranking->set);
+        return true;
     }
-    fill_blocks(ranking);
+    if (!key_sort_step(&ranking->sort)) {
+        return false;
+    }
+    take_sorted(ranking);
     return true;
 }
 
@@ -562,19 +464,17 @@ size_t ranking_count_before(const struct ranking *ranking, int32_t position, str
 
 size_t ranking_bytes(const struct ranking *ranking)
 {
-    const struct sorter *sorter = &ranking->sorter;
-    size_t merging = sorter->is_in_order ? 0 : sorter->cap; /* there or not yet */
     return sizeof(*ranking) + ranking->block_count * sizeof(struct block) +
            ranking->block_cap * sizeof(struct block *) + ranking->chunk_count * CHUNK_BYTES +
            ranking->by_position_cap * sizeof(call_ref) +
-           (sorter->cap + merging) * sizeof(struct sort_item);
+           ranking->set.cap * sizeof(*ranking->set.words) + key_sort_bytes(&ranking->sort);
 }
 
 struct ranking *ranking_new(bool has_keys)
 {
     struct ranking *ranking = alloc_zeroed(1, sizeof(*ranking));
     ranking->has_keys = has_keys;
-    ranking->sorter.is_in_order = true;
+    key_sort_init(&ranking->sort, is_long_key_before, ranking);
     return ranking;
 }
 
@@ -593,7 +493,8 @@ void ranking_free(struct ranking **ranking)
     free(gone->blocks);
     free(gone->chunks);
     free(gone->by_position);
-    done_sorter(&gone->sorter);
+    key_sort_done(&gone->sort);
+    done_set(&gone->set);
     free(gone);
     *ranking = NULL;
 }

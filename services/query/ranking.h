@@ -6,7 +6,7 @@
  * is done. Then it is kept current, call by call, by ranking_put() and ranking_remove().
  *
  * Without keys, the order is the position's, and a call takes four bytes. With keys, it takes 16
- * and its key, and four for each call of the batch.
+ * and its key, and four for each call of the batch; while it is made, 48 more.
  *
  * Costs:     reading a rank and finding a key go through the blocks of up to 2048 calls: some
  *            microseconds for a million calls. A change moves at most one block's calls.
@@ -34,8 +34,8 @@ struct ranking *ranking_new(bool has_keys);
 /* Accepts NULL; sets NULL. */
 void ranking_free(struct ranking **ranking);
 
-/* While it is being made. Each position once, from 1; the key of at most RANKING_KEY_MAX_BYTES,
- * SLICE_NONE without keys. */
+/* While it is being made. Each position, from 1, once, or without keys as often as one likes; the
+ * key of at most RANKING_KEY_MAX_BYTES, SLICE_NONE without keys. */
 void ranking_append(struct ranking *ranking, int32_t position, struct slice key);
 /* Does some milliseconds' work towards the order. True when it is there. */
 NODISCARD bool ranking_sort_step(struct ranking *ranking);

@@ -211,16 +211,40 @@ bool selection_sql_write_check(struct selection_sql *sql, const struct page_sele
     return end(sql, err);
 }
 
+/* Every attempt is one of a call of the batch: calls are read only where something of theirs is
+ * asked for. */
+static bool needs_calls(const struct page_selection *selection)
+{
+    return selection->search || !selection->filter ||
+           !match_sql_is_of_attempts(selection->filter) ||
+           field_type(selection->sort.kind) != FIELD_NOTHING;
+}
+
+static void append_members_by_attempts(struct sql_text *sql, const struct page_selection *selection)
+{
+    sql_append(sql, "SELECT l.position FROM callboard.attempt l WHERE l.batch_id = $1::bytea AND ");
+    match_sql_append_attempt(sql, selection->filter);
+}
+
+static void append_members_by_calls(struct sql_text *sql, const struct page_selection *selection)
+{
+    sql_append(sql, "SELECT c.position");
+    sort_sql_append_value(sql, &selection->sort);
+    sql_append(sql, " FROM callboard.call c");
+    sort_sql_append_value_join(sql, &selection->sort, SQL_WHOLE_BATCH);
+    sql_append(sql, " WHERE c.batch_id = $1::bytea AND ");
+    append_match(sql, selection, SQL_WHOLE_BATCH);
+}
+
 bool selection_sql_write_members(struct selection_sql *sql, const struct object_id *batch_id,
                                  const struct page_selection *selection, struct error *err)
 {
     struct sql_text text = begin_of_batch(sql, batch_id);
-    sql_append(&text, "SELECT c.position");
-    sort_sql_append_value(&text, &selection->sort);
-    sql_append(&text, " FROM callboard.call c");
-    sort_sql_append_value_join(&text, &selection->sort, SQL_WHOLE_BATCH);
-    sql_append(&text, " WHERE c.batch_id = $1::bytea AND ");
-    append_match(&text, selection, SQL_WHOLE_BATCH);
+    if (needs_calls(selection)) {
+        append_members_by_calls(&text, selection);
+    } else {
+        append_members_by_attempts(&text, selection);
+    }
     return end(sql, err);
 }
 

@@ -40,7 +40,7 @@ NODISCARD bool selection_sql_write_check(struct selection_sql *sql,
                                          const struct page_selection *selection, struct error *err);
 
 /* Every call that matches, in no order: position (int4), then the value that it is sorted by, if it
- * is (see sort_key.h). */
+ * is (see sort_key.h). A call that is not sorted by a value may come more than once. */
 NODISCARD bool selection_sql_write_members(struct selection_sql *sql,
                                            const struct object_id *batch_id,
                                            const struct page_selection *selection,

@@ -90,7 +90,7 @@ struct shape {
 
 static const struct shape shapes[] = {
     {"{}", "(TRUE)", 0},
-    {"{\"phoneNumber\":\"1\"}", "(TRUE AND ((c.phone_number = ANY ($3::text[])) IS TRUE))", 1},
+    {"{\"phoneNumber\":\"1\"}", "(TRUE AND ((c.phone_number = ($3::text[])[1]) IS TRUE))", 1},
     {"{\"phoneNumber\":{\"$ne\":null}}",
      "(TRUE AND ((c.phone_number IS NULL OR c.phone_number = ANY ($3::text[])) IS NOT TRUE))", 1},
     {"{\"phoneNumber\":{\"$gt\":\"1\"}}",
@@ -106,16 +106,17 @@ static const struct shape shapes[] = {
     {"{\"x.y\":1}",
      "(TRUE AND (((coalesce(c.fields::json -> ($3::text[])[1],"
      " c.fields::json -> ($3::text[])[2] -> ($3::text[])[3])::jsonb)"
-     " = ANY ($4::text[]::jsonb[])) IS TRUE))",
+     " = ($4::text[]::jsonb[])[1]) IS TRUE))",
      2},
     {"{\"x\":\"a\"}",
      "(TRUE AND ((0 < strpos(c.fields, ($4::text[])[1]) AND " DYNAMIC
-     " = ANY ($4::text[]::jsonb[])) IS TRUE))",
+     " = ($4::text[]::jsonb[])[1]) IS TRUE))",
      2},
     {"{\"phoneLogs.x\":null,\"phoneLogs\":1}", "(TRUE AND TRUE AND FALSE)", 0},
     {"{\"callStatus\":\"busy\",\"callDuration\":{\"$gte\":60}}",
-     "(TRUE AND (" ATTEMPT " AND ((l.call_status = ANY ($3::text[])) IS TRUE)"
-     " AND (((l.call_duration_ms * 0.001) >= $4::text::numeric) IS TRUE))))",
+     "(TRUE AND (" ATTEMPT " AND ((l.call_status = ($3::text[])[1]) IS TRUE)"
+     " AND ((l.call_duration_ms >= ceil(least(greatest($4::text::numeric * 1000, -9e18), 9e18))"
+     "::int8) IS TRUE))))",
      2},
     {"{\"callStatus\":null}",
      "(TRUE AND (" ATTEMPT " AND ((l.call_status IS NULL OR l.call_status = ANY ($3::text[]))"

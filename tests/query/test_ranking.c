@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define POSITIONS 6000 /* several blocks, several runs */
+#define KEY_BYTES 32
 
 /* What a ranking should hold: the key of each position, or none. Slow, and plainly right. */
 struct model {
     bool has_keys;
     bool is_there[POSITIONS + 1];
-    char keys[POSITIONS + 1][12];
+    char keys[POSITIONS + 1][KEY_BYTES];
     int32_t order[POSITIONS];
     size_t count;
 };
@@ -28,13 +29,12 @@ static unsigned random_below(unsigned end)
     return (seed >> 8) % end;
 }
 
-/* Few enough for ties, and some that begin others. */
-static void choose_key(char key[12])
+/* Few enough for ties, some that begin others, some that differ in what comes late. */
+static void choose_key(char key[KEY_BYTES])
 {
-    int len = snprintf(key, 12, "%u", random_below(400));
-    if (random_below(3) == 0) {
-        (void)snprintf(key + len, 12 - (size_t)len, "-a longer tail");
-    }
+    static const char *const tails[] = {"", "", "-a tail", "-a tail that is longer"};
+    (void)snprintf(key, KEY_BYTES, "%u%s%u", random_below(40), tails[random_below(4)],
+                   random_below(10));
 }
 
 static int compare(const void *a, const void *b)
@@ -72,6 +72,9 @@ static void make(bool has_keys, bool in_order)
         choose_key(model.keys[position]);
         if (model.is_there[position]) {
             ranking_append(ranking, position, key_of(position));
+        }
+        if (model.is_there[position] && !has_keys && random_below(3) == 0) {
+            ranking_append(ranking, position, SLICE_NONE);
         }
     }
     int steps = 0;

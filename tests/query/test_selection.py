@@ -145,6 +145,18 @@ class Filters(Case):
             with self.subTest(wanted_filter):
                 self.assertEqual(self.found(batch, filter=wanted_filter), wanted)
 
+    def test_durations_are_compared_exactly_with_bounds_between_milliseconds(self):
+        batch = rows.batch("o", [{"attempts": [{"ms": ms}]} for ms in (0, 59999, 60000, 60001)] + [{}])
+        cases = [
+            ("$gt", "59.9985", [1, 2, 3]), ("$gt", "59.999", [2, 3]), ("$gt", "59.9995", [2, 3]), ("$gte", "59.9985", [1, 2, 3]), ("$gte", "59.999", [1, 2, 3]),
+            ("$gte", "59.9995", [2, 3]), ("$lt", "59.9985", [0]), ("$lt", "59.999", [0]), ("$lt", "59.9995", [0, 1]), ("$lte", "59.9985", [0]),
+            ("$lte", "59.999", [0, 1]), ("$lte", "59.9995", [0, 1]), ("$gt", "-0.0001", [0, 1, 2, 3]), ("$lt", "-0.0001", []), ("$lt", "-0", []), ("$gte", "-0", [0, 1, 2, 3]),
+            ("$gt", "1e9000", []), ("$lt", "1e9000", [0, 1, 2, 3]), ("$gt", "-1e9000", [0, 1, 2, 3]), ("$lte", "-1e9000", []), ("$gt", "1e-9000", [1, 2, 3]),
+        ]
+        for operator, bound, wanted in cases:
+            with self.subTest(operator=operator, bound=bound):
+                self.assertEqual(self.found(batch, filter='{"callDuration":{"%s":%s}}' % (operator, bound)), wanted)
+
     def test_refusals_name_what_is_wrong(self):
         nested = "{}"
         for _ in range(8):
