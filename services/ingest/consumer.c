@@ -19,7 +19,7 @@
 #define REPORT_EVERY_TICKS 10
 /* See keep_fetching(). */
 #define NUDGE_EVERY_MESSAGES 256
-#define NUDGE_EVERY_US 50000
+#define NUDGE_EVERY_US 10000
 #define NUDGE_QUEUE_MIN 1000
 
 struct consumer {
@@ -36,6 +36,7 @@ struct consumer {
     rd_kafka_topic_partition_list_t *started;   /* the partitions that are read */
     unsigned polled;                            /* messages */
     int64_t nudged_us;                          /* when the fetchers were last woken */
+    bool was_long;                              /* the queue, when it was last looked at */
     rd_kafka_topic_partition_list_t *to_report; /* offsets that Kafka has not been told yet */
     bool is_reporting;                          /* an offset commit is under way */
     int ticks;                                  /* of the timer */
@@ -63,7 +64,7 @@ static const struct kafka_property properties[] = {
     /* Over either of these two a fetcher sleeps until keep_fetching() wakes it. Together they bound
      * the memory, since a message costs librdkafka some 400 bytes besides. */
     {"queued.min.messages", "100000"},
-    {"queued.max.messages.kbytes", "4096"},
+    {"queued.max.messages.kbytes", "6144"},
     /* One answer comes on top of them, and compressed it is several times as long once unpacked. A
      * partition whose next record batch is longer than the first of these gets nothing in an answer
      * unless it is asked for first: librdkafka's producers make batches of 1 MB before compression.
@@ -258,8 +259,11 @@ static void handle_error(struct consumer *consumer, const rd_kafka_message_t *me
 /* Makes each broker's thread look again at what it could fetch, by asking for the ends of the
  * partitions. With no time to wait this only sends the requests; librdkafka throws the answers
  * away. */
-static void wake_fetchers(struct consumer *consumer)
+static void wake_fetchers(struct consumer *consumer, int64_t now_us)
 {
+    if (consumer->started->cnt == 0)
+        return;
+    consumer->nudged_us = now_us;
     for (int i = 0; i < consumer->started->cnt; i++)
         consumer->started->elems[i].offset = RD_KAFKA_OFFSET_END;
     (void)rd_kafka_offsets_for_times(consumer->rk, consumer->started, 0);
@@ -268,26 +272,38 @@ static void wake_fetchers(struct consumer *consumer)
 /*
  * A fetcher whose queue is full sleeps up to a second, however fast the queue empties meanwhile,
  * unless something else is to be done with its broker (fetch.queue.backoff.ms came with librdkafka
- * 2.2). In a catch-up that is longer than the queue lasts.
+ * 2.2). In a catch-up that is longer than the queue lasts. So they are woken as long as it is long,
+ * and, since one may have fallen asleep just before it became short, once more when it has.
  */
 static void keep_fetching(struct consumer *consumer)
 {
-    if (++consumer->polled % NUDGE_EVERY_MESSAGES != 0 || consumer->started->cnt == 0)
+    if (++consumer->polled % NUDGE_EVERY_MESSAGES != 0)
         return;
     int64_t now_us = clock_monotonic_us();
-    if (now_us - consumer->nudged_us < NUDGE_EVERY_US ||
-        rd_kafka_queue_length(consumer->queue) < NUDGE_QUEUE_MIN)
+    if (now_us - consumer->nudged_us < NUDGE_EVERY_US)
         return;
-    consumer->nudged_us = now_us;
-    wake_fetchers(consumer);
+    bool was_long = consumer->was_long;
+    consumer->was_long = rd_kafka_queue_length(consumer->queue) >= NUDGE_QUEUE_MIN;
+    if (was_long || consumer->was_long)
+        wake_fetchers(consumer, now_us);
+}
+
+static void refetch_when_dry(struct consumer *consumer)
+{
+    if (!consumer->was_long)
+        return;
+    consumer->was_long = false;
+    wake_fetchers(consumer, clock_monotonic_us());
 }
 
 rd_kafka_message_t *consumer_poll(struct consumer *consumer)
 {
     for (;;) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, 0);
-        if (!message)
+        if (!message) {
+            refetch_when_dry(consumer);
             return NULL;
+        }
         if (!message->err) {
             keep_fetching(consumer);
             return message;

@@ -145,6 +145,18 @@ class Filters(Case):
             with self.subTest(wanted_filter):
                 self.assertEqual(self.found(batch, filter=wanted_filter), wanted)
 
+    def test_a_search_beside_conditions_on_attempts(self):
+        busy, done = {"status": "busy", "ms": 1000}, {"status": "completed", "ms": 2000}
+        batch = rows.batch("o", [{"phone": phone, "fields": json.dumps({"name": name}), "attempts": attempts} for phone, name, attempts in (
+            ("1", "Ann", [busy, busy]), ("2", "ann", [done]), ("3", "Bob", [busy]), ("7ann", "x", [done, busy]), ("5", "Ann", []), ("6", "Joann", [{}]))])
+        for search, wanted_filter, wanted in [
+            ("ann", {"callStatus": "busy"}, [0, 3]), ("^ann", {"callStatus": "busy"}, [0]), ("ann", {"callStatus": {"$ne": "busy"}}, [1, 3, 4, 5]),
+            ("ann", {"callStatus": "busy", "name": {"$ne": "x"}}, [0]), ("ann", {"callStatus": None}, [4, 5]), ("^j", {"callStatus": "busy"}, []),
+            ("ann", {"$or": [{"callStatus": "busy"}, {"name": "Joann"}]}, [0, 3, 5]), ("ann", {"callStatus": {"$in": ["busy", "completed"]}}, [0, 1, 3]),
+        ]:
+            with self.subTest(search=search, filter=wanted_filter):
+                self.assertEqual(self.found(batch, filter=wanted_filter, search=search), wanted)
+
     def test_durations_are_compared_exactly_with_bounds_between_milliseconds(self):
         batch = rows.batch("o", [{"attempts": [{"ms": ms}]} for ms in (0, 59999, 60000, 60001)] + [{}])
         cases = [
