@@ -310,18 +310,12 @@ class Fencing(unittest.TestCase):
             self.assertEqual(stack.sql(f"SELECT epoch FROM callboard.kafka_offset WHERE topic = '{stack.topics[0]}'"), [(str(int(epoch) + 1),)])
 
 
-# However fast the machine is, a transaction takes a fiftieth of a second.
-SLOW_TRANSACTIONS = """
-CREATE FUNCTION callboard.test_delay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
-CREATE TRIGGER test_delay BEFORE UPDATE ON callboard.kafka_offset FOR EACH STATEMENT EXECUTE FUNCTION callboard.test_delay()"""
-
-
 class CatchingUp(unittest.TestCase):
     def test_a_backlog_is_read_without_a_pause_and_most_rows_are_not_read_again(self):
         with new_stack() as stack:
             log = os.path.join(stack.folder, "ack.log")
             stack.dialsim("--seed", "5", "--batches", "3", "--at-once", "3", "--calls", "1500", "--owner", OWNER, "--words", "5", "--ack-log", log)
-            stack.sql(SLOW_TRANSACTIONS)
+            stack.delay_writes("kafka_offset", 0.02)
             # So small and slow transactions that the next one stands full for far longer than the second after which consumption is paused.
             ingest = stack.start_ingest(INGEST_BATCH_MAX_EVENTS="100").wait_ready()
             stack.wait_stored(end_offsets(read_ack_log(log)))

@@ -22,11 +22,12 @@ class Writers(unittest.TestCase):
         # Whoever waits for a lock for a millisecond is logged, and looked at for being in a deadlock.
         with Postgres(settings={"deadlock_timeout": "1ms", "log_lock_waits": "on"}) as server, \
                 new_stack(partitions=len(TRANSACTION_SIZES), server=server) as stack:
+            stack.delay_writes("batch_change", 0.01)  # so that locks are held for much longer than a millisecond
             ingests = [stack.start_ingest(INGEST_BATCH_MAX_EVENTS=str(size)) for size in TRANSACTION_SIZES]
             owners = "SELECT count(DISTINCT owner) FROM callboard.kafka_offset"
             wait_for("every process has partitions", lambda: stack.sql(owners) == [(str(len(ingests)),)], 60)
             log = os.path.join(stack.folder, "ack.log")
-            stack.dialsim("--seed", "21", "--batches", "6", "--at-once", "6", "--calls", "500", "--owner", "owner-1", "--key", "none", "--words", "5",
+            stack.dialsim("--seed", "21", "--batches", "6", "--at-once", "6", "--calls", "500", "--owner", "owner-1", "--key", "none", "-X", "sticky.partitioning.linger.ms=0", "--words", "5",
                           "--duplicates", "0.1", "--reorder", "0.3", "--reorder-window", "1000", "--ack-log", log)
             stack.wait_stored(end_offsets(read_ack_log(log)), until=lambda: server_logged(server, "deadlock detected"))
             self.assertEqual(server_logged(server, "deadlock detected"), 0)
