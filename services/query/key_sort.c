@@ -64,6 +64,11 @@ static size_t items_without_run(const struct key_sort *sort)
     return sort->count - run_begin(sort, sort->run_count);
 }
 
+static bool is_in_order(const struct key_sort *sort)
+{
+    return sort->run_count == 0;
+}
+
 static void end_run(struct key_sort *sort)
 {
     sort->run_ends[sort->run_count++] = sort->count;
@@ -217,7 +222,7 @@ static void merge_some(struct key_sort *sort, size_t budget, bool takes_any)
 
 void key_sort_init(struct key_sort *sort, key_sort_fn *before, const void *arg)
 {
-    *sort = (struct key_sort){.is_before = before, .arg = arg, .is_in_order = true};
+    *sort = (struct key_sort){.is_before = before, .arg = arg};
 }
 
 void key_sort_done(struct key_sort *sort)
@@ -239,9 +244,8 @@ static void grow(struct key_sort *sort)
 /* What came in order until now is a run. */
 static void note_order(struct key_sort *sort, const struct key_sort_item *next)
 {
-    if (sort->is_in_order && sort->count > 0 &&
+    if (is_in_order(sort) && sort->count > 0 &&
         !is_before(sort, &sort->items[sort->count - 1], next)) {
-        sort->is_in_order = false;
         end_run(sort);
     }
 }
@@ -254,7 +258,7 @@ void key_sort_add(struct key_sort *sort, uint32_t ref, int32_t position, struct 
     struct key_sort_item item = item_of(ref, position, key);
     note_order(sort, &item);
     sort->items[sort->count++] = item;
-    if (!sort->is_in_order && items_without_run(sort) == RUN_ITEMS) {
+    if (!is_in_order(sort) && items_without_run(sort) == RUN_ITEMS) {
         sort_run(sort);
         /* One place is kept for the last run. */
         bool has_room = sort->run_count < KEY_SORT_RUNS_MAX - 1;
@@ -264,7 +268,7 @@ void key_sort_add(struct key_sort *sort, uint32_t ref, int32_t position, struct 
 
 bool key_sort_step(struct key_sort *sort)
 {
-    if (sort->is_in_order) {
+    if (is_in_order(sort)) {
         return true;
     }
     if (items_without_run(sort) > 0) {
@@ -276,5 +280,5 @@ bool key_sort_step(struct key_sort *sort)
 
 size_t key_sort_bytes(const struct key_sort *sort)
 {
-    return (sort->is_in_order ? 1 : 2) * sort->cap * sizeof(*sort->items);
+    return (is_in_order(sort) ? 1 : 2) * sort->cap * sizeof(*sort->items);
 }

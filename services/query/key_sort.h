@@ -41,8 +41,9 @@ struct key_sort {
     struct key_sort_item *merged; /* as many; where the runs being merged go */
     size_t count;
     size_t cap;
-    bool is_in_order; /* so far each came behind the one before, and there are no runs */
-    size_t run_ends[KEY_SORT_RUNS_MAX]; /* the first begins at 0, each other where one ends */
+    /* Sorted ones; the first begins at 0, each other where one ends. None: so far each item came
+     * behind the one before. */
+    size_t run_ends[KEY_SORT_RUNS_MAX];
     size_t run_count;
     /* Two runs, from `pair` on, are merged, then copied back. */
     bool is_merging;
