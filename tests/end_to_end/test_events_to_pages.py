@@ -16,6 +16,7 @@ from checker import check_database, check_dead_letters, digest  # noqa: E402
 from model import call_json  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from servers import new_stack, shared_postgres  # noqa: E402
+from slow import prepare_delays, set_delay  # noqa: E402
 from stack import end_offsets, read_ack_log, wait_for  # noqa: E402
 
 BATCH = "67def9053495307c718d9dfb"
@@ -315,7 +316,8 @@ class CatchingUp(unittest.TestCase):
         with new_stack() as stack:
             log = os.path.join(stack.folder, "ack.log")
             stack.dialsim("--seed", "5", "--batches", "3", "--at-once", "3", "--calls", "1500", "--owner", OWNER, "--words", "5", "--ack-log", log)
-            stack.delay_writes("kafka_offset", 0.02)
+            prepare_delays(stack)
+            set_delay(stack, "kafka_offset", 0.02)
             # So small and slow transactions that the next one stands full for far longer than the second after which consumption is paused.
             ingest = stack.start_ingest(INGEST_BATCH_MAX_EVENTS="100").wait_ready()
             stack.wait_stored(end_offsets(read_ack_log(log)))

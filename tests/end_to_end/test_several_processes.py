@@ -10,6 +10,7 @@ from ack_log import model_of  # noqa: E402
 from postgres import Postgres  # noqa: E402
 from servers import new_stack  # noqa: E402
 from snapshot import Snapshot  # noqa: E402
+from slow import prepare_delays, set_delay  # noqa: E402
 from stack import end_offsets, read_ack_log, wait_for  # noqa: E402
 
 TRANSACTION_SIZES = (7, 50, 300, 2000)
@@ -22,7 +23,8 @@ class Writers(unittest.TestCase):
         # Whoever waits for a lock for a millisecond is logged, and looked at for being in a deadlock.
         with Postgres(settings={"deadlock_timeout": "1ms", "log_lock_waits": "on"}) as server, \
                 new_stack(partitions=len(TRANSACTION_SIZES), server=server) as stack:
-            stack.delay_writes("batch_change", 0.01)  # so that locks are held for much longer than a millisecond
+            prepare_delays(stack)
+            set_delay(stack, "batch_change", 0.01)  # so that locks are held for much longer than a millisecond
             ingests = [stack.start_ingest(INGEST_BATCH_MAX_EVENTS=str(size)) for size in TRANSACTION_SIZES]
             owners = "SELECT count(DISTINCT owner) FROM callboard.kafka_offset"
             wait_for("every process has partitions", lambda: stack.sql(owners) == [(str(len(ingests)),)], 60)

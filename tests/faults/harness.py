@@ -36,6 +36,7 @@ import kafka as kafka_support  # noqa: E402
 from ack_log import model_of, with_offsets  # noqa: E402
 from postgres import Postgres, PostgresError, free_port  # noqa: E402
 from proxy import Proxy  # noqa: E402
+from slow import prepare_delays  # noqa: E402
 from snapshot import Snapshot  # noqa: E402
 from stack import NotYet, Stack, end_offsets, read_ack_log, wait_for  # noqa: E402
 
@@ -158,6 +159,11 @@ def pair_of_brokers():
     if not kafka_support.is_available():
         return None
     return PairOfBrokers()
+
+
+def with_delays(run):
+    """Of a kind's `prepare`: so that it can make transactions take longer."""
+    prepare_delays(run.stack)
 
 
 def has_given_up(ingest):

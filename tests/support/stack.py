@@ -172,11 +172,6 @@ class Stack:
     def start_ingest(self, arguments=(), **environment):
         return self._add(Service(self.folder, "callboard-ingest", {**self.environment("callboard_writer"), **environment}, arguments))
 
-    def delay_writes(self, table, seconds):
-        """Every statement that writes to the table takes so much longer, and its transaction with it, however fast the machine is."""
-        self.sql(f"CREATE FUNCTION callboard.delay_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;"
-                 f"CREATE TRIGGER delay BEFORE INSERT OR UPDATE ON callboard.{table} FOR EACH STATEMENT EXECUTE FUNCTION callboard.delay_{table}()")
-
     def start_query(self, arguments=(), **environment):
         return self._add(Query(self.folder, {**self.environment("callboard_reader"), "HTTP_WORKERS": "2", **environment}, arguments))
 

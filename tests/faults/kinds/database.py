@@ -7,16 +7,16 @@ import subprocess
 import time
 import unittest
 
-from harness import OPEN_TRANSACTIONS, fault, wait_for
+from harness import OPEN_TRANSACTIONS, fault, wait_for, with_delays
 from postgres import Postgres, PostgresError
 from proxy import MessageTap
-from slow import prepare_delays, set_delay
+from slow import set_delay
 
 FAILED = "transaction failed, trying again"
 UNTIL_SETTLED = "the transaction whose answer was lost had committed"
 
 
-@fault("postgres-crash", "a transaction failed", prepare=prepare_delays)
+@fault("postgres-crash", "a transaction failed", prepare=with_delays)
 def postgres_crash(run):
     """First while a transaction is open, then at any moment."""
     for number in range(run.rng.randint(2, 3)):
@@ -34,7 +34,7 @@ def postgres_crash(run):
         finally:
             run.server.start()
         back = time.monotonic()
-        set_delay(run, "kafka_offset", 0)
+        set_delay(run.stack, "kafka_offset", 0)
         run.await_progress()
         run.notes.append(f"stored again {time.monotonic() - back:.2f} s after PostgreSQL was back")
         run.bite("crashed")
@@ -43,28 +43,28 @@ def postgres_crash(run):
 
 def hold_a_transaction_open(run):
     """Returns when there is one that stays open for seconds."""
-    set_delay(run, "kafka_offset", 5)
+    set_delay(run.stack, "kafka_offset", 5)
     wait_for("a transaction waits", lambda: int(run.stack.sql("SELECT count(*) " + OPEN_TRANSACTIONS + " AND wait_event = 'PgSleep'")[0][0]), 30, 0.02)
 
 
 def signal_backends(run, function, bite):
     """Again and again, whenever a transaction is open, until it has bitten ten times."""
-    set_delay(run, "kafka_offset", 0.02)  # so that a transaction is open for longer than it takes to find it
+    set_delay(run.stack, "kafka_offset", 0.02)  # so that a transaction is open for longer than it takes to find it
     deadline = time.monotonic() + 15
     while run.bites[bite] < 10 and time.monotonic() < deadline:
         hit, = run.stack.sql(f"SELECT count(*) FROM (SELECT {function}(pid) AS done {OPEN_TRANSACTIONS}) q WHERE done")[0]
         run.bite(bite, int(hit))
         run.random_moment()
-    set_delay(run, "kafka_offset", 0)
+    set_delay(run.stack, "kafka_offset", 0)
     run.await_progress()
 
 
-@fault("backend-terminated", "terminated with an open transaction", sizes=(5, 20, 100), prepare=prepare_delays)
+@fault("backend-terminated", "terminated with an open transaction", sizes=(5, 20, 100), prepare=with_delays)
 def backend_terminated(run):
     signal_backends(run, "pg_terminate_backend", "terminated with an open transaction")
 
 
-@fault("query-cancelled", "answered with 57014", sizes=(5, 20, 100), prepare=prepare_delays)
+@fault("query-cancelled", "answered with 57014", sizes=(5, 20, 100), prepare=with_delays)
 def query_cancelled(run):
     signal_backends(run, "pg_cancel_backend", "signalled with an open transaction")
     run.bite("answered with 57014", run.logged("sqlstate=57014"))
@@ -115,25 +115,25 @@ def lock_timeout(run):
     run.await_progress()
 
 
-@fault("statement-timeout", "answered with 57014", prepare=prepare_delays, rate=250, may_drain_in_vain=True)
+@fault("statement-timeout", "answered with 57014", prepare=with_delays, rate=250, may_drain_in_vain=True)
 def statement_timeout(run):
     """A statement takes longer than the statement timeout of 20 s."""
     run.await_progress(50)
-    set_delay(run, "batch_change", 22)
+    set_delay(run.stack, "batch_change", 22)
     try:
         run.await_bite("answered with 57014", lambda: run.logged("sqlstate=57014"), 60)
     finally:
-        set_delay(run, "batch_change", 0)
+        set_delay(run.stack, "batch_change", 0)
     run.await_progress()
 
 
-@fault("slow-database", "a transaction took longer than a session timeout", prepare=prepare_delays, rate=250, sigterm=False, may_drain_in_vain=True,
+@fault("slow-database", "a transaction took longer than a session timeout", prepare=with_delays, rate=250, sigterm=False, may_drain_in_vain=True,
        sizes=(20, 100))
 def slow_database(run):
     """A slow database slows consumption; it must not cost a partition. (SIGTERM does: it comes when that has been looked at.)"""
     run.await_progress(50)
     before = run.logged("partitions revoked")
-    set_delay(run, "batch_change", 3.5)
+    set_delay(run.stack, "batch_change", 3.5)
     try:
         wait_for("slow transactions", lambda: slow_transactions(run) >= 2, 60, 0.2)
         run.bite("a transaction took longer than a session timeout", slow_transactions(run))
@@ -141,7 +141,7 @@ def slow_database(run):
             run.problems.append("a partition was lost to a slow database")
         run.terminate_meanwhile()
     finally:
-        set_delay(run, "batch_change", 0)
+        set_delay(run.stack, "batch_change", 0)
     run.await_progress()
 
 

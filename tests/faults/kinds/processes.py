@@ -2,9 +2,9 @@
 import signal
 import time
 
-from harness import OPEN_TRANSACTIONS, NotYet, fault, wait_for
+from harness import OPEN_TRANSACTIONS, NotYet, fault, wait_for, with_delays
 from proxy import MessageTap
-from slow import prepare_delays, set_delay
+from slow import set_delay
 
 OPEN_TRANSACTION_CUT = "unexpected EOF on client connection with an open transaction"
 # Where a process is killed: a statement of its own, or the server's answer (services/ingest/store_sql.c has the names);
@@ -21,9 +21,9 @@ KILL_POINTS = {
 }
 
 
-@fault("kill-9", "killed with an open transaction", sizes=(1, 5, 20, 100), prepare=prepare_delays)
+@fault("kill-9", "killed with an open transaction", sizes=(1, 5, 20, 100), prepare=with_delays)
 def kill_9(run):
-    set_delay(run, "kafka_offset", run.rng.choice((0, 0.01, 0.03)))
+    set_delay(run.stack, "kafka_offset", run.rng.choice((0, 0.01, 0.03)))
     while run.bites["killed"] < 8 or (run.bites["killed"] < 30 and run.server_logged(OPEN_TRANSACTION_CUT) < 2):
         run.await_progress()
         run.random_moment()
@@ -32,7 +32,7 @@ def kill_9(run):
             ingest.kill()
             ingest.start()
         run.bite("killed")
-    set_delay(run, "kafka_offset", 0)
+    set_delay(run.stack, "kafka_offset", 0)
     run.bite("killed with an open transaction", run.server_logged(OPEN_TRANSACTION_CUT))
 
 
@@ -104,10 +104,10 @@ def terminate_at(run, statement):
 STOP_POINTS = (None, "COMMIT", "COMMIT", "write_batches")
 
 
-@fault("zombie", "taken over", "the zombie was fenced", is_static=False, sizes=(5, 20), through_proxy="postgresql", prepare=prepare_delays, rate=250, sigterm=False)
+@fault("zombie", "taken over", "the zombie was fenced", is_static=False, sizes=(5, 20), through_proxy="postgresql", prepare=with_delays, rate=250, sigterm=False)
 def zombie(run):
     """SIGSTOP beyond the session timeout, another process takes over, SIGCONT."""
-    set_delay(run, "batch_change", 0.03)  # so that there is a backlog: the zombie wakes with messages in its hands
+    set_delay(run.stack, "batch_change", 0.03)  # so that there is a backlog: the zombie wakes with messages in its hands
     run.await_progress(200)
     ingest = stop_one(run)
     pid = ingest.process.pid
@@ -129,7 +129,7 @@ def zombie(run):
     run.bite("by the epoch", ingest.log_text().count("partition is fenced"))
     run.bite("by the group", ingest.log_text().count("partitions revoked"))
     run.busy.clear()
-    set_delay(run, "batch_change", 0)
+    set_delay(run.stack, "batch_change", 0)
     run.await_progress(50)
 
 

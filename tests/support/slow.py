@@ -10,9 +10,9 @@ CREATE TRIGGER fault_delay BEFORE INSERT OR UPDATE ON callboard.{relation} FOR E
 INSERT INTO callboard.fault_delay VALUES ('{relation}', 0);""" for relation in DELAYED)
 
 
-def prepare_delays(run):
-    run.stack.sql(DELAYS)
+def prepare_delays(stack):
+    stack.sql(DELAYS)
 
 
-def set_delay(run, relation, seconds):
-    run.stack.sql(f"UPDATE callboard.fault_delay SET seconds = {seconds} WHERE relation = '{relation}'")
+def set_delay(stack, relation, seconds):
+    stack.sql(f"UPDATE callboard.fault_delay SET seconds = {seconds} WHERE relation = '{relation}'")
