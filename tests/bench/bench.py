@@ -27,10 +27,12 @@ LINES = {
     "Q1": query_lines.q1, "Q2": query_lines.q2, "Q3": query_lines.q3, "Q4": query_lines.q4, "Q5": question_lines.q5, "Q6": query_lines.q6, "G": growth,
     "S": scale_lines.scale,
 }
-QUICK = {"lines": "I1,I2,I3,Q1,Q2,Q3,Q4,Q5,Q6", "shapes": "apart", "repetitions": 2, "seconds": 1, "calls": 50_000, "deep_calls": 50_000, "idle": 2_000,
-         "growth": (5_000, 50_000), "ask_seconds": 0.1, "pause_seconds": 2, "events": 100_000, "rates": (2000,), "backlog": 100_000, "long_growth": (5_000, 50_000)}
-FULL = {"lines": ",".join(LINES), "shapes": "apart,new", "repetitions": 5, "seconds": 5, "calls": 1_000_000, "deep_calls": 10_000_000, "idle": 10_000, "growth": (10_000, 100_000, 1_000_000, 10_000_000),
-        "ask_seconds": 2, "pause_seconds": 60, "events": 400_000, "rates": (200, 2000, 20000), "backlog": 10_000_000, "long_growth": (10_000, 100_000, 1_000_000)}
+QUICK = {"lines": "I1,I2,I3,Q1,Q2,Q3,Q4,Q5,Q6", "shapes": "apart", "repetitions": 2, "seconds": 1, "connections": (16,), "calls": 50_000, "deep_calls": 50_000,
+         "idle": 2_000, "growth": (5_000, 50_000), "ask_seconds": 0.1, "pause_seconds": 2, "events": 100_000, "rates": (2000,), "backlog": 100_000,
+         "long_growth": (5_000, 50_000)}
+FULL = {"lines": ",".join(LINES), "shapes": "apart,new", "repetitions": 5, "seconds": 5, "connections": (16, 64), "calls": 1_000_000, "deep_calls": 10_000_000,
+        "idle": 10_000, "growth": (10_000, 100_000, 1_000_000, 10_000_000), "ask_seconds": 2, "pause_seconds": 60, "events": 400_000,
+        "rates": (200, 2000, 20000), "backlog": 10_000_000, "long_growth": (10_000, 100_000, 1_000_000)}
 
 
 def parse(arguments):

@@ -116,7 +116,7 @@ def peer_sides(rig, ours_port, file, connections, calls, skipped):
 
 # --- the lines ----------------------------------------------------------------------------------
 
-def q1(rig, options, connections=(16, 64)):
+def q1(rig, options):
     """Random pages of ten calls with their attempts."""
     calls = options.calls
     rig.filled(calls)
@@ -124,7 +124,7 @@ def q1(rig, options, connections=(16, 64)):
     file = targets("q1", random_pages(calls))
     variables = pgbench_variables(rig, calls)
     found, skipped = [], []
-    for count in connections:
+    for count in options.connections:
         ours = http_side(rig, "Callboard", query.port, query.process.pid, file, count)
         others = [(Side("pgbench, prepared", lambda seconds, count=count: pgbench(rig, "page.sql", seconds, count, variables),
                         {"postgres": rig.server.process.pid}), Goal("at least", 2)),
