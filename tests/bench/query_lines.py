@@ -305,10 +305,6 @@ def ask_once(connection, token):
     return connection
 
 
-def p99_milliseconds(rig, query, file, seconds):
-    return http_load.run(query.port, file, 16, seconds, rig.token)["p99_us"] / 1e3
-
-
 def open_files(wanted):
     """How many files a process may have open, which becomes this one's limit and that of those it starts: `wanted`, or what the system allows."""
     hardest = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -325,15 +321,19 @@ def q6_once(rig, options, file, count):
     Alone, beside, beside, alone: what becomes slower or faster meanwhile counts for both sides.
     """
     query = rig.start_query(HTTP_MAX_CONNECTIONS=str(2 * count + 1000))  # they are dealt out unevenly to the workers, each of which has its share
-    p99_milliseconds(rig, query, file, options.seconds)  # plans are made, buffers have their size
-    alone = [p99_milliseconds(rig, query, file, options.seconds)]
+
+    def p99_milliseconds():
+        return http_load.run(query.port, file, 16, options.seconds, rig.token)["p99_us"] / 1e3
+
+    p99_milliseconds()  # plans are made, buffers have their size
+    alone = [p99_milliseconds()]
     before = resident_kib(query.process.pid)
     connections = idle_connections(query.port, rig.token, count)
     each = (resident_kib(query.process.pid) - before) / count
-    beside = [p99_milliseconds(rig, query, file, options.seconds) for _ in range(2)]
+    beside = [p99_milliseconds() for _ in range(2)]
     for connection in connections:
         ask_once(connection, rig.token).close()
-    alone.append(p99_milliseconds(rig, query, file, options.seconds))
+    alone.append(p99_milliseconds())
     query.stop()
     return statistics.mean(alone), statistics.mean(beside), each
 
